@@ -1,0 +1,148 @@
+import { engineError } from './errors.ts'
+import type { AnyOperation, Failure, ResponseHead } from './operation.ts'
+import type { State, UndoOffer } from './protocol.ts'
+import type { OperationRow } from './sql/operation-row.ts'
+
+/** What was sent the first time and is sent ever after. */
+export interface StoredResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON in UTF-8. Fields declared `fresh` are added to these bytes at each answer. */
+  readonly body: Uint8Array
+}
+
+interface Identified {
+  readonly key: string
+  readonly operationId: string
+  /** The operation's name. */
+  readonly name: string
+  /** Answered from the row that an earlier run, or another process, committed. */
+  readonly replayed: boolean
+}
+
+/** How a run ended. Everything else is thrown as a SafepointError with a code of the closed set. */
+export type Answer<Result = unknown> =
+  | (Identified & {
+      readonly outcome: 'succeeded'
+      readonly result: Result
+      readonly response: StoredResponse
+      readonly undo: UndoOffer
+    })
+  | (Identified & {
+      readonly outcome: 'failed'
+      readonly error: { readonly code: string; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
+    })
+  | (Identified & { readonly outcome: 'cancelled'; readonly reason: string | undefined })
+  /** Durable operations only: not ended within `wait`. */
+  | (Identified & { readonly outcome: 'pending'; readonly state: 'running' | 'undoing' })
+
+/** An outcome as it is stored: rendered once, before the gate. */
+export interface Rendered {
+  readonly state: 'succeeded' | 'failed'
+  readonly head: string | undefined
+  readonly body: Buffer
+}
+
+/** Headers that describe the result and may be sent again. Never `set-cookie`, nothing of one connection. */
+const replayableHeaders = new Set(['location', 'etag', 'content-location', 'content-language', 'content-type', 'last-modified', 'link', 'vary'])
+
+export function renderResult(result: unknown, head: ResponseHead): Rendered {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(head.headers ?? {})) {
+    if (replayableHeaders.has(name.toLowerCase())) headers[name.toLowerCase()] = value
+  }
+  const plain = head.status === undefined && Object.keys(headers).length === 0
+  return {
+    state: 'succeeded',
+    head: plain ? undefined : JSON.stringify({ ...(head.status !== undefined && { status: head.status }), headers }),
+    body: Buffer.from(result === undefined ? '' : JSON.stringify(result)),
+  }
+}
+
+export function renderFailure(failure: Failure): Rendered {
+  return {
+    state: 'failed',
+    head: undefined,
+    body: Buffer.from(JSON.stringify({ code: failure.code, message: failure.message, details: failure.details })),
+  }
+}
+
+export function undoOffer(operation: AnyOperation | undefined): UndoOffer {
+  if (!operation) return { available: false }
+  return operation.undo ? { available: true } : { available: false, keep: operation.keep }
+}
+
+/** What a stored outcome answers. The caller has compared the fingerprint already. */
+export async function answerOf(
+  stored: Rendered & { readonly scope: string; readonly key: string; readonly id: string; readonly actor: string | undefined },
+  operation: AnyOperation,
+  replayed: boolean,
+): Promise<Answer<any>> {
+  const identified: Identified = { key: stored.key, operationId: stored.id, name: operation.name, replayed }
+  if (stored.state === 'failed') return { ...identified, outcome: 'failed', error: JSON.parse(stored.body.toString()) }
+  let body = stored.body
+  let result: any = body.length === 0 ? undefined : JSON.parse(body.toString())
+  if (operation.fresh) {
+    const fresh = await operation.fresh({ scope: stored.scope, actor: stored.actor, result })
+    body = addMembers(body, fresh)
+    result = { ...result, ...fresh }
+  }
+  const head: { status?: number; headers?: Record<string, string> } = stored.head ? JSON.parse(stored.head) : {}
+  return {
+    ...identified,
+    outcome: 'succeeded',
+    result,
+    response: { status: head.status ?? (body.length === 0 ? 204 : 200), headers: head.headers ?? {}, body },
+    undo: undoOffer(operation),
+  }
+}
+
+/** Answers from the row, which outranks whatever a handler did or threw. */
+export async function answerFromRow(row: OperationRow, asked: Uint8Array, operation: AnyOperation): Promise<Answer<any>> {
+  if (row.fingerprint && Buffer.compare(row.fingerprint, asked) !== 0) {
+    throw engineError('key_reused', 'This idempotency key was used for another request.', { details: { operation: { key: row.key } } })
+  }
+  if (row.state === 'cancelled') {
+    return {
+      key: row.key,
+      operationId: row.id,
+      name: operation.name,
+      replayed: true,
+      outcome: 'cancelled',
+      reason: row.reason ?? undefined,
+    }
+  }
+  if (row.state === 'succeeded' || row.state === 'failed') {
+    if (row.stripped_at || !row.body) {
+      throw engineError('key_expired', 'This key has ended and its response is no longer kept.', {
+        details: { state: row.state, operation: { key: row.key } },
+      })
+    }
+    return answerOf({ ...stored(row, row.state), scope: row.scope, key: row.key, id: row.id, actor: row.actor ?? undefined }, operation, true)
+  }
+  throw inProgress(row.key, row.state)
+}
+
+export function inProgress(key: string, state: State): Error {
+  return engineError('in_progress', 'The operation under this key has not ended.', {
+    retryable: state !== 'needs_attention',
+    ...(state !== 'needs_attention' && { retryAfterMs: 1000 }),
+    details: { state, operation: { key } },
+  })
+}
+
+function stored(row: OperationRow, state: 'succeeded' | 'failed'): Rendered {
+  const body = row.body!
+  return { state, head: row.head ?? undefined, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) }
+}
+
+/** Adds members to the bytes of a JSON object without rendering the stored ones again. */
+function addMembers(body: Buffer, members: Record<string, unknown>): Buffer {
+  const added = JSON.stringify(members).slice(1, -1)
+  if (added === '') return body
+  const text = body.toString()
+  const end = text.lastIndexOf('}')
+  if (end < 0) throw new TypeError('`fresh` fields can only be added to a result that is an object.')
+  const comma = text.slice(0, end).trim() === '{' ? '' : ','
+  return Buffer.from(`${text.slice(0, end)}${comma}${added}${text.slice(end)}`)
+}

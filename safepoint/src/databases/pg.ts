@@ -1,0 +1,169 @@
+import {
+  isAway,
+  sqlState,
+  type Database,
+  type Result,
+  type SqlTransaction,
+  type Statement,
+  type Subscription,
+  type TransactionEnd,
+  type TransactionOptions,
+} from '../database.ts'
+import { engineError } from '../errors.ts'
+import { listenWith } from './pg-listen.ts'
+import { openTransaction, type OpenTransaction } from './pg-transaction.ts'
+
+/** The parts of a `pg` client that are used. */
+export interface PgClient {
+  query(config: object, callback: (error: Error | null, result: any) => void): unknown
+  connect(): Promise<unknown>
+  end(): Promise<void>
+  release?(error?: Error | boolean): void
+  on(event: string, listener: (...args: any[]) => void): unknown
+  getTransactionStatus?(): string | null
+  readonly processID?: number | null
+  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } }
+}
+
+export interface PgPool {
+  connect(): Promise<PgClient & { release(error?: Error | boolean): void }>
+  on(event: string, listener: (...args: any[]) => void): unknown
+  end(): Promise<void>
+}
+
+/** What `import pg from 'pg'` gives (pg 8.20 or newer). */
+export interface PgDriver {
+  readonly Pool: new (config: any) => PgPool
+  readonly Client: new (config: any) => PgClient
+}
+
+export interface PgDatabaseOptions {
+  readonly driver: PgDriver
+  /** Of the primary, or of a pooler before it. */
+  readonly url: string
+  /** Way round a pooler, for LISTEN. Default: `url`. */
+  readonly directUrl?: string
+  /** Connections for work. Default 10. */
+  readonly max?: number
+  /** Connections kept for cancels and for stopping statements. Default 2. */
+  readonly urgentMax?: number
+  /**
+   * `false` behind a pooler in transaction mode: no named statements, settings travel with each transaction, and the
+   * backend's pid is read inside it.
+   */
+  readonly prepared?: boolean
+  /** Milliseconds. Defaults: connect 1500, statement 30 000, lock 10 000, idle in transaction 30 000. */
+  readonly timeouts?: { readonly connect?: number; readonly statement?: number; readonly lock?: number; readonly idleInTransaction?: number }
+}
+
+const urgentLockTimeout = 2000
+
+/**
+ * The adapter for `pg`. It owns two pools, of pipelined connections: BEGIN travels with the first statement, and the gate
+ * with COMMIT.
+ *
+ *     const database = pgDatabase({ driver: pg, url: process.env.DATABASE_URL })
+ */
+export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction> & { close(): Promise<void> } {
+  const { driver, url, directUrl = url, prepared = true } = options
+  const timeouts = { connect: 1500, statement: 30_000, lock: 10_000, idleInTransaction: 30_000, ...options.timeouts }
+  const settings = (lockTimeout: number): Record<string, string> => ({
+    synchronous_commit: 'on',
+    default_transaction_isolation: 'read committed',
+    statement_timeout: String(timeouts.statement),
+    lock_timeout: String(lockTimeout),
+    idle_in_transaction_session_timeout: String(timeouts.idleInTransaction),
+  })
+  const lane = (max: number, lockTimeout: number, name: string) => {
+    const pool = new driver.Pool({
+      connectionString: url,
+      max,
+      pipeline: true,
+      connectionTimeoutMillis: timeouts.connect,
+      application_name: name,
+      keepAlive: true,
+      ...(prepared && {
+        options: Object.entries(settings(lockTimeout))
+          .map(([setting, value]) => `-c ${setting}=${value.replaceAll(' ', '\\ ')}`)
+          .join(' '),
+      }),
+    })
+    // An idle connection that breaks is replaced by the pool; one in use reports through its statements.
+    pool.on('error', () => {})
+    pool.on('connect', (client: PgClient) => client.on('error', () => {}))
+    return { pool, first: prepared ? undefined : localSettings(settings(lockTimeout)) }
+  }
+  const work = lane(options.max ?? 10, timeouts.lock, 'safepoint')
+  const urgent = lane(options.urgentMax ?? 2, urgentLockTimeout, 'safepoint-cancel')
+
+  const connect = async (pool: PgPool) => {
+    try {
+      return await pool.connect()
+    } catch (cause) {
+      throw engineError('unavailable', 'The database cannot be reached.', { cause, retryAfterMs: 1000 })
+    }
+  }
+
+  const query = async <Row>(statement: Statement, { urgent: isUrgent = false } = {}): Promise<Result<Row>> => {
+    const { pool, first } = isUrgent ? urgent : work
+    if (first && isUrgent) {
+      const end = await transaction({ urgent: true }, (tx) => tx.query<Row>(statement))
+      if (end.end === 'committed') return end.value
+      throw end.error
+    }
+    const client = await connect(pool)
+    return new Promise((resolve, reject) => {
+      client.query(wire(statement, prepared), (error, result) => {
+        client.release(error && sqlState(error) === undefined ? error : undefined)
+        if (error) reject(error)
+        else resolve(result)
+      })
+    })
+  }
+
+  const stopRunning = async (pid: number): Promise<void> => {
+    await query({ text: 'select pg_cancel_backend($1::int)', values: [pid] }, { urgent: true })
+  }
+
+  const transaction = async <T>(options: TransactionOptions<T>, run: (tx: SqlTransaction) => Promise<T>): Promise<TransactionEnd<T>> => {
+    const { pool, first } = options.urgent ? urgent : work
+    const client = await connect(pool)
+    const open: OpenTransaction = openTransaction(client, {
+      prepared,
+      isolation: options.isolation,
+      readOnly: options.readOnly,
+      first: [...(first ? [first] : []), ...(options.first ?? [])],
+      stopRunning,
+    })
+    const { end, reusable } = await open.run(options, run)
+    client.release(reusable ? undefined : true)
+    return end
+  }
+
+  return {
+    query,
+    transaction,
+    sql: (tx) => tx,
+    listen: (channel, onMessage, onState): Promise<Subscription> =>
+      listenWith(() => new driver.Client({ connectionString: directUrl, application_name: 'safepoint-listen', keepAlive: true }), channel, onMessage, onState),
+    async close() {
+      await Promise.all([work.pool.end(), urgent.pool.end()])
+    },
+  }
+}
+
+/** One statement that sets the transaction's own settings and tells which backend a pooler gave us. */
+function localSettings(settings: Record<string, string>): Statement {
+  const names = Object.keys(settings).filter((name) => name !== 'default_transaction_isolation')
+  const calls = names.map((name, index) => `set_config('${name}', $${index + 1}::text, true)`)
+  return { text: `select ${calls.join(', ')}, pg_backend_pid() as backend_pid`, values: names.map((name) => settings[name]) }
+}
+
+/** A statement as `pg` takes it. Always the extended protocol, which refuses several statements in one text. */
+export function wire(statement: Statement, prepared: boolean): object {
+  return prepared && statement.name !== undefined
+    ? { name: statement.name, text: statement.text, values: statement.values as unknown[] }
+    : { text: statement.text, values: statement.values as unknown[], queryMode: 'extended' }
+}
+
+export { isAway }

@@ -1,0 +1,121 @@
+import { topics, nameOf, type Engine } from './engine.ts'
+import { drive, takeHold } from './durable.ts'
+import { engineError } from './errors.ts'
+import { acknowledge, stop } from './hold.ts'
+import { isDurable } from './operation.ts'
+import type { State } from './protocol.ts'
+import { claimExpired, enforceDeadlines, findStates, renewLeases, type ClaimedRow } from './sql/lease.ts'
+import { stripOperations } from './sql/strip-operations.ts'
+
+/** Operations one process takes over in one poll. */
+const claimLimit = 16
+const stripEvery = 60_000
+
+/**
+ * What runs behind the signals: every `poll` milliseconds it reads where the work of this process stands, renews its leases,
+ * enforces deadlines and takes over what dead processes left. Correct without any signal (I12).
+ */
+export function watchOver(engine: Engine, { recover }: { readonly recover: boolean }) {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let running: Promise<void> | undefined
+  let closed = false
+  let renewedAt = performance.now()
+  let strippedAt = performance.now()
+  const durableNames = [...engine.operations.values()].filter(isDurable).map(({ name }) => name)
+
+  const unsubscribe = engine.bus.subscribe(topics.cancel, (data) => {
+    const [scope, key] = JSON.parse(data) as [string, string]
+    notice(engine, scope, key)
+  })
+  const ungap = engine.bus.onGap(() => void tick())
+
+  const tick = (): Promise<void> => (running ??= round().finally(() => (running = undefined)))
+  const round = async () => {
+    clearTimeout(timer)
+    await attempt('read states', readStates)
+    if (performance.now() - renewedAt > engine.lease / 3) await attempt('renew leases', renew)
+    if (recover && !closed && durableNames.length > 0) {
+      await attempt('enforce deadlines', async () => {
+        const { rows } = await engine.database.query<{ scope: string; key: string; state: State; name: string; reason: string }>(enforceDeadlines)
+        for (const { scope, key, state, name } of rows) {
+          if (state === 'needs_attention') engine.log.error({ operation: name, scope, key }, 'an operation could not be undone in time; a human must look')
+          engine.bus.publish(topics.cancel, JSON.stringify([scope, key]))
+          engine.bus.publish(topics.changed(scope, key))
+        }
+      })
+      await attempt('take over', takeOver)
+    }
+    if (performance.now() - strippedAt > stripEvery) {
+      strippedAt = performance.now()
+      await attempt('strip', async () => void (await engine.database.query(stripOperations(engine.retention))))
+    }
+    if (!closed) timer = setTimeout(() => void tick(), engine.poll)
+  }
+  const attempt = async (what: string, work: () => Promise<void>) => {
+    try {
+      await work()
+    } catch (error) {
+      if (!closed) engine.log.warn({ err: error }, `could not ${what}; the next poll tries again`)
+    }
+  }
+
+  const readStates = async () => {
+    const young = performance.now() - engine.poll
+    const flights = [...engine.flights.values()].filter((flight) => flight.startedAt < young)
+    const names = [...flights, ...engine.holds.values()].map(({ scope, key }) => ({ scope, key }))
+    if (names.length === 0) return
+    const { rows } = await engine.database.query<{ scope: string; key: string; state: State; epoch: number | null }>(findStates(names))
+    for (const row of rows) {
+      const hold = engine.holds.get(nameOf(row.scope, row.key))
+      if (hold && row.epoch !== hold.epoch) {
+        hold.over = true
+        stop(hold, 'taken over')
+      } else if (row.state === 'cancelled' || row.state === 'undoing') notice(engine, row.scope, row.key)
+    }
+  }
+  const renew = async () => {
+    const held = [...engine.holds.values()].filter((hold) => !hold.over)
+    const sentAt = performance.now()
+    if (held.length > 0) {
+      const { rows } = await engine.database.query<{ scope: string; key: string }>(renewLeases(held, engine.lease))
+      const kept = new Set(rows.map(({ scope, key }) => nameOf(scope, key)))
+      for (const hold of held) if (kept.has(nameOf(hold.scope, hold.key))) hold.leaseUntil = sentAt + engine.lease
+    }
+    renewedAt = sentAt
+  }
+  const takeOver = async () => {
+    const sentAt = performance.now()
+    const { rows } = await engine.database.query<ClaimedRow>(claimExpired(engine.holder, engine.lease, durableNames, claimLimit))
+    for (const row of rows) {
+      const operation = engine.operations.get(row.name!)
+      if (!operation || !isDurable(operation)) continue
+      engine.log.info({ operation: row.name, key: row.key, epoch: row.epoch }, 'an operation was taken over')
+      const hold = takeHold(engine, operation, { ...row, epoch: row.epoch! }, sentAt)
+      void drive(hold).catch((error: unknown) => engine.log.error({ operation: row.name, key: row.key, err: error }, 'a taken-over operation stopped here'))
+    }
+  }
+
+  return {
+    start: () => void tick(),
+    tick,
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      unsubscribe()
+      ungap()
+      await running
+    },
+  }
+}
+
+/** A cancel has been committed for this key: whatever of it runs here is to stop, and a holder says so. */
+function notice(engine: Engine, scope: string, key: string): void {
+  const name = nameOf(scope, key)
+  const hold = engine.holds.get(name)
+  if (hold) {
+    if (hold.controller.signal.aborted) void acknowledge(hold)
+    else stop(hold, 'cancelled')
+    return
+  }
+  engine.flights.get(name)?.controller.abort(engineError('cancelled', 'The operation was cancelled.'))
+}

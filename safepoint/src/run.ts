@@ -1,0 +1,219 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { answerFromRow, answerOf, renderFailure, renderResult, type Answer, type Rendered } from './answer.ts'
+import { isAway, isTransient, sqlState, uniqueViolation, type Statement, type TransactionEnd } from './database.ts'
+import { parseInput, type Engine } from './engine.ts'
+import { engineError, isSafepointError } from './errors.ts'
+import { Failure, type AtomicContext, type AtomicOperation, type ResponseHead } from './operation.ts'
+import { findOperation } from './sql/find-operation.ts'
+import type { OperationRow } from './sql/operation-row.ts'
+import { gateConstraint, settleOperation } from './sql/settle-operation.ts'
+
+/** What one run of a key is about. */
+export interface Run {
+  readonly scope: string
+  readonly key: string
+  /** The key came from outside, so that a row may exist that this run did not write. */
+  readonly keyGiven: boolean
+  readonly id: string
+  readonly actor: string | undefined
+  readonly fingerprint: Buffer
+  readonly input: unknown
+  readonly ifMatch: number | undefined
+  readonly lookUpFirst: boolean
+  /** Statements that commit together with the outcome, right before the gate. */
+  readonly beforeGate?: readonly Statement[]
+}
+
+interface Attempt {
+  readonly end: TransactionEnd<unknown>
+  readonly rendered: Rendered | undefined
+  readonly failure: Failure | undefined
+}
+
+/** How often a commit whose answer was lost is asked about under the same key before it is called indeterminate. */
+const asks = 3
+
+/** Told apart from a run outside: within an atomic handler another operation is called as a function with the same `tx`. */
+export const insideAtomic = new AsyncLocalStorage<true>()
+
+/** Runs an atomic operation: its statements, the gate and COMMIT are one transaction. */
+export async function runAtomic(engine: Engine, operation: AtomicOperation<any>, run: Run, signal: AbortSignal): Promise<Answer<any>> {
+  const readRow = async (): Promise<Answer<any> | undefined> => {
+    if (!run.keyGiven) return undefined
+    const row = await findRow(engine, run.scope, run.key)
+    return row && answerFromRow(row, run.fingerprint, operation)
+  }
+  if (run.lookUpFirst) {
+    const found = await readRow()
+    if (found) return found
+  }
+  const tries = operation.tries ?? 5
+  let unknowns = 0
+  for (let attempt = 1; ; ) {
+    let made: Attempt
+    try {
+      made = await attemptOnce(engine, operation, run, attempt, signal)
+    } catch (error) {
+      // Nothing was begun: the input is not valid, or there is no connection to be had. A row still outranks that.
+      const found = isUnavailable(error) ? undefined : await readRow()
+      if (found) return found
+      throw error
+    }
+    const { end } = made
+    if (end.end === 'committed') return answerOf({ ...made.rendered!, ...identityOf(run) }, operation, false)
+    if (end.end === 'unknown') {
+      const row = await findRow(engine, run.scope, run.key).catch(() => undefined)
+      if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
+      if (++unknowns < asks && !signal.aborted) continue
+      throw engineError('indeterminate', 'The connection was lost while the outcome was being committed.', {
+        cause: end.error,
+        retryAfterMs: 1000,
+        details: { operation: { key: run.key } },
+      })
+    }
+    if (made.failure) return storeFailure(engine, operation, run, made.failure)
+    // Rolled back. The row outranks the handler: somebody may have committed, or cancelled, this key meanwhile.
+    const { error } = end
+    const found = await readRow()
+    if (found) return found
+    if (end.interrupted || signal.aborted) throw signal.reason
+    if (!isWorthAnotherRun(error)) throw translate(error)
+    if (attempt >= tries) throw exhausted(error, attempt)
+    const delay = backOff(attempt)
+    engine.log.warn({ operation: operation.name, key: run.key, attempt, delay, cause: describe(error) }, 'transaction is run again')
+    await sleep(delay, signal)
+    attempt++
+  }
+}
+
+async function attemptOnce(engine: Engine, operation: AtomicOperation<any>, run: Run, attempt: number, signal: AbortSignal): Promise<Attempt> {
+  const input = await parseInput(operation.input, run.input)
+  let head: ResponseHead = {}
+  let rendered: Rendered | undefined
+  let failure: Failure | undefined
+  const end = await engine.database.transaction<unknown>(
+    {
+      ...(operation.isolation && { isolation: operation.isolation }),
+      signal,
+      last(result) {
+        if (result instanceof Failure) {
+          failure = result
+          return 'rollback'
+        }
+        rendered = renderResult(result, head)
+        const recorded = operation.undo?.record({ input, result, operationId: run.id })
+        const gate = settleOperation({
+          ...settlementOf(run, operation.name, rendered),
+          undoInput: recorded === undefined ? undefined : JSON.stringify(recorded),
+        })
+        return run.beforeGate ? [...run.beforeGate, gate] : [gate]
+      },
+    },
+    (tx) => {
+      const context: AtomicContext<any> = {
+        tx,
+        operationId: run.id,
+        scope: run.scope,
+        key: run.key,
+        actor: run.actor,
+        signal,
+        attempt,
+        ifMatch: run.ifMatch,
+        safepoint: () => signal.throwIfAborted(),
+        respond: (given) => void (head = { ...head, ...given }),
+        fail: (code, message, details) => new Failure(code, message, details),
+      }
+      return insideAtomic.run(true, () => operation.run(context, input))
+    },
+  )
+  return { end, rendered, failure }
+}
+
+/** A returned refusal: its statements are rolled back, the outcome is a transaction of its own, and a tombstone wins. */
+async function storeFailure(engine: Engine, operation: AtomicOperation<any>, run: Run, failure: Failure): Promise<Answer<any>> {
+  const rendered = renderFailure(failure)
+  try {
+    await engine.database.query(settleOperation({ ...settlementOf(run, operation.name, rendered), undoInput: undefined }))
+  } catch (error) {
+    const row = await findRow(engine, run.scope, run.key)
+    if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
+    throw translate(error)
+  }
+  return answerOf({ ...rendered, ...identityOf(run) }, operation, false)
+}
+
+export async function findRow(engine: Engine, scope: string, key: string): Promise<OperationRow | undefined> {
+  try {
+    const { rows } = await engine.database.query<OperationRow>(findOperation(scope, key))
+    return rows[0]
+  } catch (error) {
+    throw translate(error)
+  }
+}
+
+const identityOf = ({ scope, key, id, actor }: Run) => ({ scope, key, id, actor })
+
+const settlementOf = (run: Run, name: string, rendered: Rendered) => ({
+  ...rendered,
+  ...identityOf(run),
+  name,
+  fingerprint: run.fingerprint,
+})
+
+function isWorthAnotherRun(error: unknown): boolean {
+  const lostGate = sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
+  return lostGate || isTransient(error) || (isSafepointError(error) && error.code === 'conflict' && error.retryable)
+}
+
+function exhausted(error: unknown, attempts: number): Error {
+  return engineError('conflict', 'Others kept changing the same data; nothing was done.', {
+    cause: error,
+    retryable: true,
+    retryAfterMs: backOff(attempts),
+    attempts,
+    ...(isSafepointError(error) && { currentVersion: error.currentVersion, details: error.details }),
+  })
+}
+
+const isUnavailable = (error: unknown) => isSafepointError(error) && error.code === 'unavailable'
+
+/** Gives a driver's error the engine's code where it has one; anything else stays what it is, an internal error. */
+export function translate(error: unknown): unknown {
+  if (isSafepointError(error)) return error
+  if (isAway(error)) return engineError('unavailable', 'The database cannot be reached.', { cause: error, retryAfterMs: 1000 })
+  switch (sqlState(error)) {
+    case '57014':
+    case '55P03':
+    case '25P03':
+      return engineError('timeout', 'The database did not get to it in time; nothing was done.', { cause: error, retryAfterMs: 1000 })
+    case '22021':
+    case '22P05':
+      return engineError('input_invalid', 'The input has characters that cannot be stored.', { cause: error })
+    default:
+      return error
+  }
+}
+
+/** Full jitter (Brooker, "Exponential Backoff And Jitter"), in milliseconds. */
+export function backOff(attempt: number, base = 20, cap = 3000): number {
+  return Math.ceil(Math.random() * Math.min(cap, base * 2 ** attempt))
+}
+
+export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    const onAbort = () => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    }, milliseconds)
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+export function describe(error: unknown): string {
+  return error instanceof Error ? (sqlState(error) ?? error.message) : String(error)
+}

@@ -1,0 +1,192 @@
+import { hostname } from 'node:os'
+import type { Answer } from './answer.ts'
+import { cancel } from './cancel.ts'
+import type { Database } from './database.ts'
+import { checkClientKey, checkKey, derivedPrefix, type Engine } from './engine.ts'
+import { engineError } from './errors.ts'
+import { stop as stopHold, untilOver } from './hold.ts'
+import type { AnyOperation, DisconnectPolicy, InputOf, ResultOf } from './operation.ts'
+import { findView, untilEnded, watchView } from './operation-view.ts'
+import type { CancelAnswer, OperationView } from './protocol.ts'
+import { watchOver } from './recover.ts'
+import { resolve } from './resolve.ts'
+import { insideAtomic, sleep } from './run.ts'
+import { postgresBus } from './signals/postgres.ts'
+import type { SignalBus } from './signals/signal-bus.ts'
+import { startRun } from './start.ts'
+import { undo, undoOperationOf } from './undo-operation.ts'
+import { uuidv7 } from './uuid.ts'
+
+export interface SafepointOptions<Tx> {
+  readonly database: Database<Tx>
+  readonly operations: readonly AnyOperation<Tx>[]
+  /** Default: PostgreSQL's LISTEN/NOTIFY over `database`. */
+  readonly bus?: SignalBus
+  /** How long a holder may be silent before a durable operation is taken over, in milliseconds. Default 10 000. */
+  readonly lease?: number
+  /** How often running work looks at its row, in milliseconds. Default 500. */
+  readonly poll?: number
+  /** How long a cancel waits for the holder's acknowledgement, in milliseconds. Default 40. */
+  readonly stopWait?: number
+  /** After how many milliseconds response bytes are stripped. At least 24 h; default 30 days. */
+  readonly retention?: number
+  /** Whether this process takes over what dead ones left. Default true. */
+  readonly recover?: boolean
+  readonly log?: Log
+}
+
+/** Structured log lines; `pino` fits as it is. */
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** On whose behalf. */
+export interface Caller {
+  /** Whose key it is: tenant and account, never a login session. */
+  readonly scope: string
+  /** Who did it, for the audit. */
+  readonly actor?: string | undefined
+}
+
+export interface RunOptions extends Caller {
+  /** The idempotency key; without one the engine makes a UUIDv7, with which the operation can be found and cancelled. */
+  readonly key?: string | undefined
+  /** Fires when the caller has gone; what that means is the operation's disconnect policy. */
+  readonly disconnect?: AbortSignal
+  readonly onDisconnect?: DisconnectPolicy
+  /** What the fingerprint is made of besides the operation's name, as received. Default: the input. */
+  readonly fingerprintOf?: unknown
+  /** The version the caller saw. */
+  readonly ifMatch?: number
+  /** `Retry-Attempt`: with n >= 1 the key is looked up before anything runs. */
+  readonly retryAttempt?: number
+  /** Overrides the operation's `wait`, in milliseconds. */
+  readonly wait?: number
+}
+
+export interface CancelOptions {
+  readonly actor?: string | undefined
+  readonly reason?: string
+  /** The cancel's own idempotency key: repeated under it, it is the same call and leaves one event. */
+  readonly requestKey?: string
+  /** The call's payload as it was sent, kept with the event. */
+  readonly payload?: unknown
+}
+
+export interface Safepoint<Tx> {
+  readonly operations: ReadonlyMap<string, AnyOperation<Tx>>
+  readonly bus: SignalBus
+  readonly database: Database<Tx>
+  /** Runs an operation under its key, once; see SPEC.md section 6 for what it answers and throws. */
+  run<O extends AnyOperation<Tx>>(operation: O, input: InputOf<O>, options: RunOptions): Promise<Answer<ResultOf<O>>>
+  /** Cancels, and tells the truth. Throws only `unavailable` and `indeterminate` (nothing was told: repeat it). */
+  cancel(scope: string, key: string, options?: CancelOptions): Promise<CancelAnswer>
+  /** Runs the declared undo of a succeeded operation; two undos are one. */
+  undo(scope: string, key: string, options?: { readonly actor?: string; readonly disconnect?: AbortSignal }): Promise<Answer>
+  /** State and result of a key; `none` where there is no trace of it, which is never final. */
+  find(scope: string, key: string): Promise<OperationView>
+  /** The view now and after each change, until it is terminal or `signal` fires. */
+  watch(scope: string, key: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<OperationView>
+  /** A human's decision about an operation in `needs_attention`: try the undo again, or say how it ended. */
+  resolve(
+    scope: string,
+    key: string,
+    decision: 'retry' | 'cancelled' | 'failed',
+    options: { readonly actor: string; readonly reason: string },
+  ): Promise<OperationView>
+  /** Listens for signals and takes over what dead processes left. */
+  start(): Promise<void>
+  /** Waits up to `grace` milliseconds for what runs here, then hands leases back. */
+  stop(options?: { readonly grace?: number }): Promise<void>
+}
+
+/** One day. */
+const shortestRetention = 24 * 3600_000
+
+/**
+ * Wires an engine. Nothing connects before `start()` or the first run.
+ *
+ *     const safepoint = createSafepoint({ database: pgDatabase({ driver: pg, url }), operations: [placeOrder] })
+ *     await safepoint.start()
+ *     const answer = await safepoint.run(placeOrder, { cartId }, { scope: 'user:7', key: request.key })
+ */
+export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx> {
+  const { retention = 30 * shortestRetention } = options
+  if (retention < shortestRetention) throw new TypeError('Responses are kept for at least 24 hours.')
+  const operations = registerOperations(options.operations)
+  const engine: Engine<Tx> = {
+    database: options.database,
+    operations,
+    bus: options.bus ?? postgresBus(options.database),
+    log: options.log ?? silent,
+    holder: `${hostname()}:${process.pid}:${uuidv7().slice(-12)}`,
+    lease: options.lease ?? 10_000,
+    poll: options.poll ?? 500,
+    stopWait: options.stopWait ?? 40,
+    retention,
+    flights: new Map(),
+    holds: new Map(),
+    run: (operation, input, runOptions) => startRun(engine, operation, input, runOptions),
+    cancel: (scope, key, cancelOptions = {}) => cancel(engine, scope, key, cancelOptions),
+    undo: (scope, key, undoOptions = {}) => undo(engine, scope, key, undoOptions),
+    untilEnded: (scope, key, signal) => untilEnded(engine, scope, key, signal),
+  }
+  const watcher = watchOver(engine, { recover: options.recover ?? true })
+  let stopping = false
+
+  return {
+    operations,
+    bus: engine.bus,
+    database: options.database,
+    async run(operation, input, runOptions) {
+      if (insideAtomic.getStore()) throw new TypeError('Inside an atomic handler another operation is called as a function with the same `tx`.')
+      if (operations.get(operation.name) !== operation) throw new TypeError(`The operation ${operation.name} is not registered here.`)
+      if (stopping) throw engineError('unavailable', 'This server is shutting down.', { retryAfterMs: 1000 })
+      if (runOptions.key !== undefined) checkClientKey(runOptions.key)
+      return engine.run(operation, input, runOptions)
+    },
+    async cancel(scope, key, cancelOptions = {}) {
+      checkKey(key)
+      if (cancelOptions.requestKey !== undefined) checkKey(cancelOptions.requestKey)
+      if (key.startsWith(derivedPrefix)) {
+        throw engineError('not_cancellable', 'An undo, or a part of another operation, takes no cancel of its own.', { details: { operation: { key } } })
+      }
+      return engine.cancel(scope, key, cancelOptions)
+    },
+    undo: (scope, key, undoOptions) => engine.undo(scope, key, undoOptions),
+    find: (scope, key) => findView(engine, scope, key),
+    watch: (scope, key, watchOptions = {}) => watchView(engine, scope, key, watchOptions.signal),
+    resolve: (scope, key, decision, by) => resolve(engine, scope, key, decision, by),
+    async start() {
+      await engine.bus.start()
+      watcher.start()
+    },
+    async stop({ grace = 10_000 } = {}) {
+      stopping = true
+      const under = () => [...engine.flights.values()].map(({ promise }) => promise)
+      await Promise.race([Promise.allSettled(under()), sleep(grace)])
+      for (const flight of engine.flights.values()) flight.controller.abort(engineError('interrupted', 'The server is shutting down.', { retryAfterMs: 1000 }))
+      for (const hold of engine.holds.values()) stopHold(hold, 'shutdown')
+      await Promise.race([Promise.allSettled([...under(), ...[...engine.holds.values()].map((hold) => untilOver(hold))]), sleep(2000)])
+      await watcher.close()
+      await engine.bus.close()
+    },
+  }
+}
+
+const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
+
+/** The given operations and, for each that can be undone, the operation that undoes it. */
+function registerOperations<Tx>(given: readonly AnyOperation<Tx>[]): Map<string, AnyOperation<Tx>> {
+  const operations = new Map<string, AnyOperation<Tx>>()
+  for (const operation of given) {
+    for (const one of [operation, undoOperationOf(operation)]) {
+      if (!one) continue
+      if (operations.has(one.name)) throw new TypeError(`Two operations are named ${one.name}.`)
+      operations.set(one.name, one)
+    }
+  }
+  return operations
+}

@@ -1,0 +1,90 @@
+import type { Database, Subscription } from '../database.ts'
+import { uuidv7 } from '../uuid.ts'
+import { localBus } from './local-bus.ts'
+import type { SignalBus } from './signal-bus.ts'
+
+/** NOTIFY refuses payloads of 8000 bytes and more. */
+const maxPayloadBytes = 7900
+
+type Message = readonly [topic: string, data: string]
+
+/**
+ * LISTEN/NOTIFY. Sent after commits and never inside a hot transaction, where it serialises committers (it cost 61 to 63 %
+ * of throughput at 16 clients when measured). One NOTIFY is under way at a time; what is published meanwhile travels
+ * together in the next, so an idle bus adds no delay and a busy one coalesces.
+ */
+export function postgresBus(database: Database<any>, channel = 'safepoint'): SignalBus {
+  const local = localBus()
+  const self = uuidv7().slice(-12)
+  let waiting: Message[] = []
+  let sending = false
+  let subscription: Subscription | undefined
+  let closed = false
+
+  const send = async () => {
+    sending = true
+    while (waiting.length > 0 && !closed) {
+      const batch = takeBatch()
+      await database
+        .query({ name: 'sp_notify', text: 'select pg_notify($1::text, $2::text)', values: [channel, JSON.stringify([self, batch])] }, { urgent: true })
+        .catch(() => undefined)
+    }
+    sending = false
+  }
+  const takeBatch = (): Message[] => {
+    const batch: Message[] = []
+    let bytes = 32
+    while (waiting.length > 0) {
+      const next = waiting[0]!
+      bytes += Buffer.byteLength(JSON.stringify(next)) + 1
+      if (bytes > maxPayloadBytes && batch.length > 0) break
+      waiting.shift()
+      if (bytes <= maxPayloadBytes) batch.push(next)
+    }
+    return batch
+  }
+
+  return {
+    ...local,
+    publish(topic, data = '') {
+      local.deliver(topic, data, 'here')
+      if (closed || !database.listen) return
+      waiting.push([topic, data])
+      if (!sending) void send()
+    },
+    async start() {
+      if (subscription || !database.listen) return
+      let lost = false
+      subscription = await database.listen(
+        channel,
+        (payload) => {
+          const parsed = parse(payload)
+          if (!parsed || parsed.sender === self) return
+          for (const [topic, data] of parsed.messages) local.deliver(topic, data, 'elsewhere')
+        },
+        (state) => {
+          if (state === 'lost') lost = true
+          else if (lost) local.gap()
+        },
+      )
+    },
+    async close() {
+      closed = true
+      await subscription?.close()
+    },
+  }
+}
+
+/** Anybody who may connect can NOTIFY: what is not ours is ignored. */
+function parse(payload: string): { readonly sender: string; readonly messages: readonly Message[] } | undefined {
+  try {
+    const value: unknown = JSON.parse(payload)
+    if (!Array.isArray(value) || typeof value[0] !== 'string' || !Array.isArray(value[1])) return undefined
+    const messages = value[1].filter(
+      (message): message is Message => Array.isArray(message) && typeof message[0] === 'string' && typeof message[1] === 'string',
+    )
+    return { sender: value[0], messages }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Tells other processes that something has happened. An accelerator only (I12): a lost signal delays, it never changes an
+ * outcome; whoever waits for one polls behind it.
+ */
+export interface SignalBus {
+  /** Delivered to the subscribers of this process at once, to other processes best effort. Never throws. */
+  publish(topic: string, data?: string): void
+  /** `origin` tells whether the signal came from this process. Returns the unsubscribe. */
+  subscribe(topic: string, listener: (data: string, origin: 'here' | 'elsewhere') => void): () => void
+  /** Called when signals may have been missed, so that a watcher reads afresh. Returns the unsubscribe. */
+  onGap(listener: () => void): () => void
+  start(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,66 @@
+import type { Statement } from '../database.ts'
+import { operationColumns, type OperationRow } from './operation-row.ts'
+
+/** Extends the leases this process holds; a row that does not come back is no longer its own. */
+export const renewLeases = (held: ReadonlyArray<{ scope: string; key: string; epoch: number }>, lease: number): Statement => ({
+  name: 'sp_renew_leases',
+  text: `update safepoint.operation o set lease_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
+    from unnest($1::text[], $2::text[], $3::integer[]) as held (scope, key, epoch)
+    where o.scope = held.scope and o.key = held.key and o.epoch = held.epoch
+      and (o.state in ('running', 'undoing') or o.cleanup = 'pending')
+    returning o.scope, o.key, o.state`,
+  values: [held.map(({ scope }) => scope), held.map(({ key }) => key), held.map(({ epoch }) => epoch), lease],
+})
+
+/** The poll behind the signals (I12): where the keys that run here stand. */
+export const findStates = (names: ReadonlyArray<{ scope: string; key: string }>): Statement => ({
+  name: 'sp_find_states',
+  text: `select o.scope, o.key, o.state, o.epoch
+    from unnest($1::text[], $2::text[]) as asked (scope, key)
+    join safepoint.operation o on o.scope = asked.scope and o.key = asked.key`,
+  values: [names.map(({ scope }) => scope), names.map(({ key }) => key)],
+})
+
+export type ClaimedRow = OperationRow & { readonly input: string | null }
+
+/**
+ * Takes over operations whose lease has ended, by the database's clock, raising the epoch. Only of names this process
+ * knows; `skip locked`, so that two workers never wait for each other.
+ */
+export const claimExpired = (holder: string, lease: number, names: readonly string[], limit: number): Statement => ({
+  name: 'sp_claim_expired',
+  text: `with due as materialized (
+      select scope, key from safepoint.operation
+      where (state in ('running', 'undoing') or cleanup = 'pending') and lease_until < clock_timestamp() and name = any ($3::text[])
+      order by lease_until limit $4::integer
+      for update skip locked
+    )
+    update safepoint.operation set epoch = epoch + 1, holder = $1::text,
+      lease_until = clock_timestamp() + $2::float8 * interval '1 millisecond'
+    where (scope, key) in (select scope, key from due)
+    returning ${operationColumns}, input`,
+  values: [holder, lease, names, limit],
+})
+
+/** Gives a lease back, so that another process need not wait for its end. */
+export const releaseLease = (scope: string, key: string, epoch: number): Statement => ({
+  name: 'sp_release_lease',
+  text: `update safepoint.operation set lease_until = clock_timestamp()
+    where scope = $1::text and key = $2::text and epoch = $3::integer and state in ('running', 'undoing')`,
+  values: [scope, key, epoch],
+})
+
+/** Deadlines (I6): a running operation past its own is cancelled or undone; one that cannot be undone in time is a human's. */
+export const enforceDeadlines: Statement = {
+  name: 'sp_enforce_deadlines',
+  text: `update safepoint.operation set
+      state = case when state = 'undoing' then 'needs_attention' when to_undo = 0 then 'cancelled' else 'undoing' end,
+      target = case when state = 'running' and to_undo > 0 then 'cancelled' else target end,
+      reason = case when state = 'running' then 'deadline' else reason end,
+      cancels = cancels + (state = 'running')::integer,
+      cleanup = case when state = 'running' and to_undo = 0 and to_sweep > 0 then 'pending' else cleanup end,
+      ended_at = case when state = 'running' and to_undo = 0 then clock_timestamp() end,
+      undo_deadline_at = case when state = 'running' then clock_timestamp() + undo_for * interval '1 millisecond' else undo_deadline_at end
+    where state in ('running', 'undoing') and case state when 'running' then deadline_at else undo_deadline_at end < clock_timestamp()
+    returning scope, key, state, name, reason`,
+}

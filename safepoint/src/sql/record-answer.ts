@@ -1,0 +1,58 @@
+import type { Statement } from '../database.ts'
+
+/**
+ * What a provider answered: appended as evidence whatever the epoch of the asker; the step's state follows only for the
+ * epoch that may still write it (I7).
+ */
+export const recordAnswer = (
+  scope: string,
+  key: string,
+  position: number,
+  epoch: number,
+  answer: { readonly kind: 'answer' | 'error' | 'absent' | 'undone' | 'undo error'; readonly payload: string | undefined },
+): Statement => ({
+  name: 'sp_record_answer',
+  text: `with evidence as (
+      insert into safepoint.evidence (scope, key, position, epoch, kind, payload)
+      values ($1::text, $2::text, $3::integer, $4::integer, $5::text, $6::text)
+    )
+    update safepoint.step s set
+      state = case $5::text
+        when 'answer' then case when state in ('begun', 'absent') then 'done' else state end
+        when 'absent' then case when state = 'begun' then 'absent' else state end
+        when 'undone' then 'undone'
+        else state end,
+      response = case when $5::text = 'answer' then coalesce(response, $6::text) else response end,
+      undo_error = case when $5::text = 'undo error' then $6::text else undo_error end,
+      settled_at = clock_timestamp()
+    from safepoint.operation o
+    where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer
+      and s.scope = $1::text and s.key = $2::text and s.position = $3::integer`,
+  values: [scope, key, position, epoch, answer.kind, answer.payload],
+})
+
+/** A transaction undo commits with this: the fence of the undoing operation, and the step's end. An error when it loses. */
+export const recordUndone = (scope: string, key: string, position: number, epoch: number): Statement => ({
+  name: 'sp_record_undone',
+  text: `with fenced as (
+      update safepoint.operation set begun_step = begun_step
+      where scope = $1::text and key = $2::text and state = 'undoing' and epoch = $4::integer
+      returning 1
+    ), undone as (
+      update safepoint.step set state = 'undone', settled_at = clock_timestamp()
+      where scope = $1::text and key = $2::text and position = $3::integer and state <> 'undone' and exists (select 1 from fenced)
+      returning 1
+    )
+    select coalesce((select true from undone), safepoint.lost())`,
+  values: [scope, key, position, epoch],
+})
+
+/** An undo that failed for good: a human must look at this step. */
+export const failUndo = (scope: string, key: string, position: number, epoch: number, error: string): Statement => ({
+  name: 'sp_fail_undo',
+  text: `update safepoint.step s set state = 'needs_attention', undo_error = $5::text
+    from safepoint.operation o
+    where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer
+      and s.scope = $1::text and s.key = $2::text and s.position = $3::integer and s.state <> 'undone'`,
+  values: [scope, key, position, epoch, error],
+})

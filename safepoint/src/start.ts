@@ -1,0 +1,214 @@
+import { answerFromRow, inProgress, type Answer } from './answer.ts'
+import { sqlState, uniqueViolation } from './database.ts'
+import { drive, takeHold, type RecordedInput } from './durable.ts'
+import { nameOf, parseInput, topics, type Engine, type Flight } from './engine.ts'
+import { engineError } from './errors.ts'
+import { fingerprint } from './fingerprint.ts'
+import { isDurable, type AnyOperation, type DisconnectPolicy, type DurableOperation } from './operation.ts'
+import { untilEnded } from './operation-view.ts'
+import { findRow, runAtomic, translate, type Run } from './run.ts'
+import type { RunOptions } from './safepoint.ts'
+import { cancelUnbegun, markUndone } from './sql/end-operation.ts'
+import { startOperation } from './sql/start-operation.ts'
+import { gateConstraint } from './sql/settle-operation.ts'
+import { uuidv7 } from './uuid.ts'
+
+const defaults = { atomicDeadline: 30_000, durableDeadline: 600_000, undoFor: 600_000, wait: 10_000 }
+
+/** Starts a run of a key, or attaches to the one that is under way in this process. */
+export function startRun(
+  engine: Engine,
+  operation: AnyOperation,
+  input: unknown,
+  options: RunOptions & { readonly undoes?: string },
+): Promise<Answer<any>> {
+  const key = options.key ?? uuidv7()
+  const { scope } = options
+  let print: Buffer
+  try {
+    print = fingerprint(operation.name, options.fingerprintOf ?? input, options.ifMatch)
+  } catch (cause) {
+    return Promise.reject(engineError('input_invalid', 'The input cannot be said in JSON.', { cause }))
+  }
+  const name = nameOf(scope, key)
+  const under = engine.flights.get(name)
+  if (under) {
+    if (Buffer.compare(under.fingerprint, print) !== 0) {
+      return Promise.reject(engineError('key_reused', 'This idempotency key was used for another request.', { details: { operation: { key } } }))
+    }
+    return attach(engine, under, options, true)
+  }
+  const run: Run = {
+    scope,
+    key,
+    keyGiven: options.key !== undefined,
+    id: uuidv7(),
+    actor: options.actor,
+    fingerprint: print,
+    input,
+    ifMatch: options.ifMatch,
+    lookUpFirst: (options.retryAttempt ?? 0) > 0 || operation.lookUpFirst === true || operation.inbox === true,
+    ...(options.undoes !== undefined && { beforeGate: [markUndone(scope, options.undoes, key)] }),
+  }
+  const flight: { -readonly [K in keyof Flight]: Flight[K] } = {
+    operation,
+    scope,
+    key,
+    fingerprint: print,
+    controller: new AbortController(),
+    startedAt: performance.now(),
+    promise: undefined as never,
+    attached: 0,
+    deadlineAt: 0,
+  }
+  engine.flights.set(name, flight)
+  flight.promise = (
+    isDurable(operation) ? runDurable(engine, operation, run, flight, options) : runAtomic(engine, operation, run, flight.controller.signal)
+  ).finally(() => {
+    engine.flights.delete(name)
+    if (!isDurable(operation) && options.key !== undefined) engine.bus.publish(topics.changed(scope, key))
+  })
+  return attach(engine, flight, options, false)
+}
+
+/** Waits with the others. Each caller keeps its own deadline and its own connection; the last one to leave decides. */
+function attach(engine: Engine, flight: Flight, options: RunOptions, late: boolean): Promise<Answer<any>> {
+  const { operation } = flight
+  const durable = isDurable(operation)
+  const policy: DisconnectPolicy = operation.inbox ? 'finish' : (options.onDisconnect ?? operation.onDisconnect ?? 'finish')
+  flight.attached++
+  const limit = durable ? (options.wait ?? operation.wait ?? defaults.wait) : (operation.deadline ?? defaults.atomicDeadline)
+  flight.deadlineAt = Math.max(flight.deadlineAt, performance.now() + limit)
+  return new Promise((resolve, reject) => {
+    let left = false
+    const leave = () => {
+      if (left) return
+      left = true
+      flight.attached--
+      if (flight.attached === 0) abandoned(engine, flight, policy)
+    }
+    const timer = setTimeout(() => {
+      if (durable) {
+        end()
+        if (late) reject(inProgress(flight.key, 'running'))
+        else resolve(pendingAnswer(engine, flight))
+      } else if (performance.now() + 5 >= flight.deadlineAt) {
+        // The answer waits for the rollback; somebody who came later may still have time.
+        flight.controller.abort(engineError('timeout', `${operation.name} took longer than ${limit} ms; nothing was done.`, { retryAfterMs: 1000 }))
+      }
+    }, limit)
+    const end = () => {
+      clearTimeout(timer)
+      options.disconnect?.removeEventListener('abort', leave)
+    }
+    if (options.disconnect?.aborted) leave()
+    else options.disconnect?.addEventListener('abort', leave, { once: true })
+    flight.promise.then(
+      (answer) => {
+        end()
+        resolve(late && !answer.replayed ? { ...answer, replayed: true } : answer)
+      },
+      (error) => {
+        end()
+        reject(error)
+      },
+    )
+  })
+}
+
+async function pendingAnswer(engine: Engine, flight: Flight): Promise<Answer<any>> {
+  const row = await findRow(engine, flight.scope, flight.key)
+  if (!row) throw inProgress(flight.key, 'running')
+  if (row.state !== 'running' && row.state !== 'undoing') return answerFromRow(row, flight.fingerprint, flight.operation)
+  return { key: row.key, operationId: row.id, name: flight.operation.name, replayed: false, outcome: 'pending', state: row.state }
+}
+
+/** The last caller has gone. */
+function abandoned(engine: Engine, flight: Flight, policy: DisconnectPolicy): void {
+  if (policy === 'finish' || flight.operation.uncancellable) return
+  engine.log.info({ operation: flight.operation.name, key: flight.key, reason: 'client_disconnect' }, 'the client has gone')
+  if (!isDurable(flight.operation)) {
+    flight.controller.abort(engineError('interrupted', 'The client went away; nothing was done.', { details: { reason: 'client_disconnect' } }))
+    return
+  }
+  void leaveDurable(engine, flight, policy).catch((error: unknown) =>
+    engine.log.warn({ operation: flight.operation.name, key: flight.key, err: error }, 'the disconnect could not be acted on; the operation goes on'),
+  )
+}
+
+async function leaveDurable(engine: Engine, { scope, key }: Flight, policy: DisconnectPolicy): Promise<void> {
+  if (!engine.holds.has(nameOf(scope, key))) return
+  if (policy === 'cancel') {
+    await engine.cancel(scope, key, { reason: 'client_disconnect' })
+    return
+  }
+  const { rows } = await engine.database.query(cancelUnbegun(scope, key, 'client_disconnect'), { urgent: true })
+  if (rows.length > 0) engine.bus.publish(topics.cancel, JSON.stringify([scope, key]))
+}
+
+async function runDurable(
+  engine: Engine,
+  operation: DurableOperation<any, any, any, any>,
+  run: Run,
+  flight: Flight,
+  options: RunOptions & { readonly undoes?: string },
+): Promise<Answer<any>> {
+  const { scope, key } = run
+  if (run.lookUpFirst) {
+    const row = await findRow(engine, scope, key)
+    if (row) return untilAnswered(engine, operation, run)
+  }
+  await parseInput(operation.input, run.input)
+  const recorded: RecordedInput = {
+    input: run.input,
+    ...(run.ifMatch !== undefined && { ifMatch: run.ifMatch }),
+    ...(options.undoes !== undefined && { undoes: options.undoes }),
+  }
+  const input = JSON.stringify(recorded)
+  const sentAt = performance.now()
+  try {
+    await engine.database.query(
+      startOperation({
+        scope,
+        key,
+        id: run.id,
+        name: operation.name,
+        fingerprint: run.fingerprint,
+        actor: run.actor,
+        holder: engine.holder,
+        lease: engine.lease,
+        deadline: operation.deadline ?? defaults.durableDeadline,
+        undoFor: operation.undoDeadline ?? defaults.undoFor,
+        input,
+        uncancellable: operation.uncancellable !== undefined,
+      }),
+    )
+  } catch (error) {
+    const taken = sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
+    // Without a SQLSTATE the answer was lost: the row tells whether it was written.
+    const row = taken || sqlState(error) === undefined ? await findRow(engine, scope, key).catch(() => undefined) : undefined
+    if (!row) throw translate(error)
+    if (row.id !== run.id) return untilAnswered(engine, operation, run)
+  }
+  const hold = takeHold(engine, operation, { ...run, actor: run.actor ?? null, epoch: 1, input }, sentAt)
+  // The client may have gone while the row was being written.
+  if (flight.attached === 0) {
+    const policy = options.onDisconnect ?? operation.onDisconnect ?? 'finish'
+    if (policy !== 'finish' && !operation.uncancellable) await leaveDurable(engine, flight, policy).catch(() => undefined)
+  }
+  const answer = await drive(hold)
+  if (!answer) return untilAnswered(engine, operation, run)
+  return answer.outcome === 'cancelled' ? answer : { ...answer, replayed: false }
+}
+
+/** Waits for whoever runs it; `in_progress` when that needs a human. */
+async function untilAnswered(engine: Engine, operation: AnyOperation, run: Run): Promise<Answer<any>> {
+  const row = await findRow(engine, run.scope, run.key)
+  if (row && (row.state === 'running' || row.state === 'undoing')) {
+    if (row.fingerprint && Buffer.compare(row.fingerprint, run.fingerprint) !== 0) return answerFromRow(row, run.fingerprint, operation)
+    await untilEnded(engine, run.scope, run.key)
+    return untilAnswered(engine, operation, run)
+  }
+  if (!row) throw engineError('unavailable', 'The operation could not be started.', { retryAfterMs: 1000 })
+  return answerFromRow(row, run.fingerprint, operation)
+}

@@ -1,0 +1,5 @@
+export { createDatabase, dropDatabase } from './clone-database.ts'
+export { claimExclusively, type ClaimAnswer, type ClaimHolder } from './exclusive-claim.ts'
+export { findProcessIdentity } from './process-identity.ts'
+export { startPostgres, type RunningPostgres, type StartPostgresOptions } from './start-postgres.ts'
+export type { StartPostgresCode, StartPostgresError } from './start-postgres-error.ts'
