@@ -15,7 +15,10 @@ export interface MigrationSet {
 }
 
 /** The engine's own tables. */
-export const engineMigrations: MigrationSet = { name: 'safepoint', directory: new URL('../migrations/', import.meta.url) }
+export const engineMigrations: MigrationSet = {
+  name: 'safepoint',
+  directory: new URL('../migrations/', import.meta.url),
+}
 
 interface MigrationFile {
   number: number
@@ -45,12 +48,19 @@ export async function migrate(client: MigrationClient, set: MigrationSet = engin
 }
 
 /** The files of the set that `migrate` would run now. Reads only; throws as {@link migrate} does. */
-export async function listPendingMigrations(client: MigrationClient, set: MigrationSet = engineMigrations): Promise<string[]> {
+export async function listPendingMigrations(
+  client: MigrationClient,
+  set: MigrationSet = engineMigrations,
+): Promise<string[]> {
   const { pending } = await comparePending(client, set, await readMigrations(set))
   return pending.map(({ file }) => file)
 }
 
-async function runNext(client: MigrationClient, set: MigrationSet, files: MigrationFile[]): Promise<string | undefined> {
+async function runNext(
+  client: MigrationClient,
+  set: MigrationSet,
+  files: MigrationFile[],
+): Promise<string | undefined> {
   let running: MigrationFile | undefined
   await client.query('begin')
   try {
@@ -77,7 +87,9 @@ async function runNext(client: MigrationClient, set: MigrationSet, files: Migrat
     if (running === undefined || error instanceof SafepointError) throw error
     const { message, position } = error as { message: string; position?: string }
     const line = position === undefined ? '' : `:${running.text.slice(0, Number(position)).split('\n').length}`
-    throw new SafepointError('migration_failed', `${running.file}${line} failed and changed nothing: ${message}`, { cause: error })
+    throw new SafepointError('migration_failed', `${running.file}${line} failed and changed nothing: ${message}`, {
+      cause: error,
+    })
   }
 }
 
@@ -96,7 +108,12 @@ async function comparePending(client: MigrationClient, set: MigrationSet, files:
   const ledger = await client.query(`select to_regclass('safepoint.migration') is not null as there`)
   const hasLedger = ledger.rows[0].there === true
   const applied: { number: number; file: string; checksum: string }[] = hasLedger
-    ? (await client.query('select number, file, checksum from safepoint.migration where set_name = $1 order by number', [set.name])).rows
+    ? (
+        await client.query(
+          'select number, file, checksum from safepoint.migration where set_name = $1 order by number',
+          [set.name],
+        )
+      ).rows
     : []
   for (const row of applied) {
     const known = files[row.number - 1]
@@ -136,4 +153,6 @@ async function readMigrations(set: MigrationSet): Promise<MigrationFile[]> {
 }
 
 const join = (directory: URL | string, file: string) =>
-  typeof directory === 'string' ? `${directory.replace(/\/$/, '')}/${file}` : new URL(file, directory.href.replace(/\/?$/, '/'))
+  typeof directory === 'string'
+    ? `${directory.replace(/\/$/, '')}/${file}`
+    : new URL(file, directory.href.replace(/\/?$/, '/'))

@@ -18,12 +18,12 @@ export const recordAnswer = (
     )
     update safepoint.step s set
       state = case $5::text
-        when 'answer' then case when state in ('begun', 'absent') then 'done' else state end
-        when 'absent' then case when state = 'begun' then 'absent' else state end
+        when 'answer' then case when s.state in ('begun', 'absent') then 'done' else s.state end
+        when 'absent' then case when s.state = 'begun' then 'absent' else s.state end
         when 'undone' then 'undone'
-        else state end,
-      response = case when $5::text = 'answer' then coalesce(response, $6::text) else response end,
-      undo_error = case when $5::text = 'undo error' then $6::text else undo_error end,
+        else s.state end,
+      response = case when $5::text = 'answer' then coalesce(s.response, $6::text) else s.response end,
+      undo_error = case when $5::text = 'undo error' then $6::text else s.undo_error end,
       settled_at = clock_timestamp()
     from safepoint.operation o
     where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer

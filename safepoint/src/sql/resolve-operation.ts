@@ -14,7 +14,7 @@ export const resolveOperation = (scope: string, key: string, decision: 'retry' |
       returning scope, key
     ), steps as (
       update safepoint.step s set undo_attempts = 0,
-        state = case when response is null and not exists (
+        state = case when s.response is null and not exists (
           select 1 from safepoint.evidence e where e.scope = s.scope and e.key = s.key and e.position = s.position and e.kind = 'answer'
         ) then 'begun' else 'done' end
       from resolved r

@@ -38,7 +38,10 @@ export async function startDatabaseBroker(folder: string): Promise<DatabaseBroke
 
   const clone = async (major: Major, template: Template) => {
     const { url } = await server(major)
-    const from = template === 'empty' ? undefined : await remember(templates, `${major}/${template}`, () => makeTemplate(url, template))
+    const from =
+      template === 'empty'
+        ? undefined
+        : await remember(templates, `${major}/${template}`, () => makeTemplate(url, template))
     return { url: await createDatabase(url, from === undefined ? {} : { template: from }), server: url }
   }
 
@@ -55,7 +58,8 @@ export async function startDatabaseBroker(folder: string): Promise<DatabaseBroke
   await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`,
-    listLeft: async () => (await Promise.all([...servers.values()].map(async (started) => listDatabases((await started).url)))).flat(),
+    listLeft: async () =>
+      (await Promise.all([...servers.values()].map(async (started) => listDatabases((await started).url)))).flat(),
     close: async () => {
       front.closeAllConnections()
       await new Promise((resolve) => front.close(resolve))

@@ -1,11 +1,20 @@
 import pg from 'pg'
 import { afterAll } from 'vitest'
-import { createSafepoint, type AnyOperation, type Safepoint, type SafepointOptions, type SqlTransaction, type StandardSchema } from '../../src/index.ts'
+import {
+  createSafepoint,
+  type AnyOperation,
+  type Safepoint,
+  type SafepointOptions,
+  type SqlTransaction,
+  type StandardSchema,
+} from '../../src/index.ts'
 import { pgDatabase, type PgDatabaseOptions } from '../../src/databases/pg.ts'
 import { testDatabase } from './database.ts'
 
 /** Any JSON; `engine.test.ts` tests schemas by themselves. */
-export const anything: StandardSchema<any, any> = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } }
+export const anything: StandardSchema<any, any> = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) },
+}
 
 export interface TestEngine {
   readonly safepoint: Safepoint<SqlTransaction>
@@ -13,7 +22,9 @@ export interface TestEngine {
   /** Looks at the rows from outside the engine. */
   sql<Row = Record<string, any>>(text: string, values?: readonly unknown[]): Promise<Row[]>
   /** Another engine on the same database, as another process would be. */
-  another(options?: Partial<SafepointOptions<SqlTransaction>> & { readonly pg?: Partial<PgDatabaseOptions> }): Promise<Safepoint<SqlTransaction>>
+  another(
+    options?: Partial<SafepointOptions<SqlTransaction>> & { readonly pg?: Partial<PgDatabaseOptions> },
+  ): Promise<Safepoint<SqlTransaction>>
 }
 
 /** An engine on a database of this test file's own, with the table `thing (id, scope)` to have effects on. */
