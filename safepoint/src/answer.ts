@@ -30,7 +30,11 @@ export type Answer<Result = unknown> =
     })
   | (Identified & {
       readonly outcome: 'failed'
-      readonly error: { readonly code: string; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
+      readonly error: {
+        readonly code: string
+        readonly message: string
+        readonly details: Readonly<Record<string, unknown>>
+      }
     })
   | (Identified & { readonly outcome: 'cancelled'; readonly reason: string | undefined })
   /** Durable operations only: not ended within `wait`. */
@@ -44,7 +48,16 @@ export interface Rendered {
 }
 
 /** Headers that describe the result and may be sent again. Never `set-cookie`, nothing of one connection. */
-const replayableHeaders = new Set(['location', 'etag', 'content-location', 'content-language', 'content-type', 'last-modified', 'link', 'vary'])
+const replayableHeaders = new Set([
+  'location',
+  'etag',
+  'content-location',
+  'content-language',
+  'content-type',
+  'last-modified',
+  'link',
+  'vary',
+])
 
 export function renderResult(result: unknown, head: ResponseHead): Rendered {
   const headers: Record<string, string> = {}
@@ -74,33 +87,51 @@ export function undoOffer(operation: AnyOperation | undefined): UndoOffer {
 
 /** What a stored outcome answers. The caller has compared the fingerprint already. */
 export async function answerOf(
-  stored: Rendered & { readonly scope: string; readonly key: string; readonly id: string; readonly actor: string | undefined },
+  stored: Rendered & {
+    readonly scope: string
+    readonly key: string
+    readonly id: string
+    readonly actor: string | undefined
+  },
   operation: AnyOperation,
   replayed: boolean,
 ): Promise<Answer<any>> {
   const identified: Identified = { key: stored.key, operationId: stored.id, name: operation.name, replayed }
   if (stored.state === 'failed') return { ...identified, outcome: 'failed', error: JSON.parse(stored.body.toString()) }
-  let body = stored.body
-  let result: any = body.length === 0 ? undefined : JSON.parse(body.toString())
-  if (operation.fresh) {
-    const fresh = await operation.fresh({ scope: stored.scope, actor: stored.actor, result })
-    body = addMembers(body, fresh)
-    result = { ...result, ...fresh }
-  }
+  let { body } = stored
+  if (operation.fresh)
+    body = addMembers(
+      body,
+      await operation.fresh({ scope: stored.scope, actor: stored.actor, result: parseBody(body) }),
+    )
   const head: { status?: number; headers?: Record<string, string> } = stored.head ? JSON.parse(stored.head) : {}
+  let result: { readonly value: unknown } | undefined
   return {
     ...identified,
     outcome: 'succeeded',
-    result,
+    // What the bytes say, the first time too; parsed when somebody asks.
+    get result() {
+      return (result ??= { value: parseBody(body) }).value
+    },
     response: { status: head.status ?? (body.length === 0 ? 204 : 200), headers: head.headers ?? {}, body },
     undo: undoOffer(operation),
   }
 }
 
+function parseBody(body: Buffer): any {
+  return body.length === 0 ? undefined : JSON.parse(body.toString())
+}
+
 /** Answers from the row, which outranks whatever a handler did or threw. */
-export async function answerFromRow(row: OperationRow, asked: Uint8Array, operation: AnyOperation): Promise<Answer<any>> {
+export async function answerFromRow(
+  row: OperationRow,
+  asked: Uint8Array,
+  operation: AnyOperation,
+): Promise<Answer<any>> {
   if (row.fingerprint && Buffer.compare(row.fingerprint, asked) !== 0) {
-    throw engineError('key_reused', 'This idempotency key was used for another request.', { details: { operation: { key: row.key } } })
+    throw engineError('key_reused', 'This idempotency key was used for another request.', {
+      details: { operation: { key: row.key } },
+    })
   }
   if (row.state === 'cancelled') {
     return {
@@ -118,7 +149,11 @@ export async function answerFromRow(row: OperationRow, asked: Uint8Array, operat
         details: { state: row.state, operation: { key: row.key } },
       })
     }
-    return answerOf({ ...stored(row, row.state), scope: row.scope, key: row.key, id: row.id, actor: row.actor ?? undefined }, operation, true)
+    return answerOf(
+      { ...stored(row, row.state), scope: row.scope, key: row.key, id: row.id, actor: row.actor ?? undefined },
+      operation,
+      true,
+    )
   }
   throw inProgress(row.key, row.state)
 }

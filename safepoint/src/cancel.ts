@@ -12,7 +12,12 @@ import type { OperationRow } from './sql/operation-row.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** The other side of the gate. The row decides; the signal sent afterwards only makes the loser stop sooner (I12). */
-export async function cancel(engine: Engine, scope: string, key: string, options: CancelOptions): Promise<CancelAnswer> {
+export async function cancel(
+  engine: Engine,
+  scope: string,
+  key: string,
+  options: CancelOptions,
+): Promise<CancelAnswer> {
   const flight = engine.flights.get(nameOf(scope, key))
   const acknowledged = awaitStopped(engine, scope, key)
   try {
@@ -29,7 +34,12 @@ export async function cancel(engine: Engine, scope: string, key: string, options
   }
 }
 
-async function decide(engine: Engine, scope: string, key: string, options: CancelOptions): Promise<{ row: OperationRow; eventId: string }> {
+async function decide(
+  engine: Engine,
+  scope: string,
+  key: string,
+  options: CancelOptions,
+): Promise<{ row: OperationRow; eventId: string }> {
   const eventId = uuidv7()
   const statement = cancelOperation({
     scope,
@@ -49,8 +59,12 @@ async function decide(engine: Engine, scope: string, key: string, options: Cance
       const state = sqlState(error)
       if (state === uniqueViolation && (error as { constraint?: string }).constraint === cancelEventConstraint) {
         // The same cancel, sent again: one event, and the answer is read from the row as it stands now.
-        const { rows } = await engine.database.query<{ id: string; key: string }>(findCancelEvent(scope, options.requestKey!), { urgent: true })
-        if (rows[0] && rows[0].key !== key) throw engineError('key_reused', 'This idempotency key was used to cancel something else.')
+        const { rows } = await engine.database.query<{ id: string; key: string }>(
+          findCancelEvent(scope, options.requestKey!),
+          { urgent: true },
+        )
+        if (rows[0] && rows[0].key !== key)
+          throw engineError('key_reused', 'This idempotency key was used to cancel something else.')
         const row = rows[0] && (await findRow(engine, scope, key))
         if (row) return { row, eventId: rows[0]!.id }
       } else if (state === '40001' || state === '40P01') {
@@ -59,14 +73,26 @@ async function decide(engine: Engine, scope: string, key: string, options: Cance
         const known = translate(error) as { code?: string }
         // Without a SQLSTATE the connection broke: before it was had (`unavailable`), or with the answer under way.
         if (known.code === 'unavailable' && error === known) throw error
-        throw engineError('indeterminate', 'The answer to the cancel was lost: send it again.', { cause: error, retryAfterMs: 500 })
+        throw engineError('indeterminate', 'The answer to the cancel was lost: send it again.', {
+          cause: error,
+          retryAfterMs: 500,
+        })
       }
-      throw engineError('unavailable', 'The cancel could not be decided in time: send it again.', { cause: error, retryAfterMs: 500 })
+      throw engineError('unavailable', 'The cancel could not be decided in time: send it again.', {
+        cause: error,
+        retryAfterMs: 500,
+      })
     }
   }
 }
 
-async function answer(engine: Engine, row: OperationRow, eventId: string, stopped: boolean, wasHere: boolean): Promise<CancelAnswer> {
+async function answer(
+  engine: Engine,
+  row: OperationRow,
+  eventId: string,
+  stopped: boolean,
+  wasHere: boolean,
+): Promise<CancelAnswer> {
   const operation = row.name === null ? undefined : engine.operations.get(row.name)
   switch (row.state) {
     case 'cancelled':
@@ -74,7 +100,12 @@ async function answer(engine: Engine, row: OperationRow, eventId: string, stoppe
         eventId,
         outcome: 'cancelled',
         ...(row.cancels > 1 ? { repeat: true } : (wasHere || row.epoch !== null) && { interrupted: true }),
-        ...((row.begun ?? 0) > 0 && row.cleanup && { stopped, ...(!stopped && row.begun_step && { step: row.begun_step }), cleanup: row.cleanup }),
+        ...((row.begun ?? 0) > 0 &&
+          row.cleanup && {
+            stopped,
+            ...(!stopped && row.begun_step && { step: row.begun_step }),
+            cleanup: row.cleanup,
+          }),
         ...(row.reason && { reason: row.reason }),
       }
     case 'undoing': {
@@ -86,10 +117,16 @@ async function answer(engine: Engine, row: OperationRow, eventId: string, stoppe
         target: row.target!,
         stopped,
         ...(!stopped && row.begun_step && { step: row.begun_step }),
-        progress: { undone: toUndo.filter((step) => step.state === 'undone' || step.state === 'absent').length, total: toUndo.length },
+        progress: {
+          undone: toUndo.filter((step) => step.state === 'undone' || step.state === 'absent').length,
+          total: toUndo.length,
+        },
         kept: steps
           .filter((step) => step.leaves === 'keep')
-          .map((step) => ({ step: step.name, why: (operation && isDurable(operation) && operation.steps[step.name]?.keep) || 'kept' })),
+          .map((step) => ({
+            step: step.name,
+            why: (operation && isDurable(operation) && operation.steps[step.name]?.keep) || 'kept',
+          })),
         ...(row.cancels > 1 && { repeat: true as const }),
       }
     }
@@ -103,7 +140,12 @@ async function answer(engine: Engine, row: OperationRow, eventId: string, stoppe
         ...(row.undone_key && row.undone_at && { undone: { key: row.undone_key, at: row.undone_at.toISOString() } }),
       }
     case 'failed':
-      return { eventId, outcome: 'too_late', state: 'failed', ...(row.body && { error: parse(row.body) as { code: string } }) }
+      return {
+        eventId,
+        outcome: 'too_late',
+        state: 'failed',
+        ...(row.body && { error: parse(row.body) as { code: string } }),
+      }
     case 'needs_attention':
       return { eventId, outcome: 'needs_attention', ...(row.begun_step && { step: row.begun_step }) }
     case 'running':

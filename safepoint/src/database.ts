@@ -96,13 +96,30 @@ export function isTransient(error: unknown): boolean {
   return state === '40001' || state === '40P01'
 }
 
-const awayStates = new Set(['57P01', '57P02', '57P03', '53300', '53200', '25006', '08000', '08003', '08006', '08001', '08004'])
-const awayErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENOENT'])
+const awayStates = new Set([
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '53200',
+  '25006',
+  '08000',
+  '08003',
+  '08006',
+  '08001',
+  '08004',
+])
+const awayErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH'])
 
 /** Whether an error says that the database could not be reached, or is going away, rather than that the statement was wrong. */
 export function isAway(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
-  const { code, message } = error as { code?: unknown; message?: unknown }
+  const { code, message, syscall } = error as { code?: unknown; message?: unknown; syscall?: unknown }
+  // Of a Unix socket that is not there; any other missing file is no news about the database.
+  if (code === 'ENOENT') return syscall === 'connect'
   if (typeof code === 'string' && (awayStates.has(code) || awayErrors.has(code))) return true
-  return typeof message === 'string' && /connection (terminated|error)|timeout exceeded when trying to connect|not queryable/i.test(message)
+  return (
+    typeof message === 'string' &&
+    /connection (terminated|error)|timeout exceeded when trying to connect|not queryable/i.test(message)
+  )
 }

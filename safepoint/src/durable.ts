@@ -24,7 +24,10 @@ export interface RecordedInput {
 export function takeHold(
   engine: Engine,
   operation: DurableOperation<any, any, any, any>,
-  row: Pick<OperationRow, 'scope' | 'key' | 'id' | 'actor' | 'fingerprint'> & { readonly epoch: number; readonly input: string | null },
+  row: Pick<OperationRow, 'scope' | 'key' | 'id' | 'actor' | 'fingerprint'> & {
+    readonly epoch: number
+    readonly input: string | null
+  },
   leaseSentAt: number,
 ): Hold {
   const recorded: RecordedInput = row.input === null ? { input: undefined } : JSON.parse(row.input)
@@ -84,7 +87,10 @@ export async function drive(hold: Hold): Promise<Answer<any> | undefined> {
         if (sqlState(error) === lostState) continue
         const known = translate(error)
         if (!isAway(error) && !(isSafepointError(known) && known.retryable)) {
-          engine.log.error({ operation: hold.operation.name, key, err: error }, 'a durable operation met an error of the engine; it is tried again')
+          engine.log.error(
+            { operation: hold.operation.name, key, err: error },
+            'a durable operation met an error of the engine; it is tried again',
+          )
         }
         await sleep(backOff(attempt, 50))
       }
@@ -134,7 +140,8 @@ async function forward(hold: Hold): Promise<void> {
     returned = await Promise.race([operation.run(context, input), aborted(signal)])
   } catch (error) {
     if (signal.aborted) return void (await Promise.allSettled([...hold.calls]))
-    if (sqlState(error) === lostState || isAway(error) || (isSafepointError(error) && error.code === 'unavailable')) throw error
+    if (sqlState(error) === lostState || isAway(error) || (isSafepointError(error) && error.code === 'unavailable'))
+      throw error
     returned = refusalOf(hold, error)
   }
   const finish = returned instanceof Finish ? returned : new Finish<any, unknown>(async () => returned)
@@ -142,7 +149,12 @@ async function forward(hold: Hold): Promise<void> {
 }
 
 /** The last transaction: the handler's statements and the gate, committed together or not at all. */
-async function settle(hold: Hold, finish: Finish<any, unknown>, input: unknown, head: () => ResponseHead): Promise<void> {
+async function settle(
+  hold: Hold,
+  finish: Finish<any, unknown>,
+  input: unknown,
+  head: () => ResponseHead,
+): Promise<void> {
   const { engine, operation, scope, key } = hold
   for (let attempt = 1; ; attempt++) {
     let refusal: Failure | undefined
@@ -157,7 +169,10 @@ async function settle(hold: Hold, finish: Finish<any, unknown>, input: unknown, 
           }
           rendered = renderResult(result, head())
           const recorded = operation.undo?.record({ input, result, operationId: hold.id })
-          const gate = succeedOperation(hold, { ...rendered, undoInput: recorded === undefined ? undefined : JSON.stringify(recorded) })
+          const gate = succeedOperation(hold, {
+            ...rendered,
+            undoInput: recorded === undefined ? undefined : JSON.stringify(recorded),
+          })
           return hold.undoes === undefined ? [gate] : [markUndone(scope, hold.undoes, key), gate]
         },
       },
@@ -168,7 +183,8 @@ async function settle(hold: Hold, finish: Finish<any, unknown>, input: unknown, 
     if (end.interrupted) return
     if (!refusal && sqlState(end.error) === lostState) throw end.error
     if (!refusal) {
-      const again = isTransient(end.error) || (isSafepointError(end.error) && end.error.code === 'conflict' && end.error.retryable)
+      const again =
+        isTransient(end.error) || (isSafepointError(end.error) && end.error.code === 'conflict' && end.error.retryable)
       if (isAway(end.error)) throw end.error
       if (again && attempt < 5) {
         await sleep(backOff(attempt))
@@ -195,7 +211,10 @@ function refusalOf(hold: Hold, error: unknown): Failure {
       ...(attempts !== undefined && { attempts }),
     })
   }
-  hold.engine.log.error({ operation: hold.operation.name, key: hold.key, err: error }, `a durable handler threw: ${describe(error)}`)
+  hold.engine.log.error(
+    { operation: hold.operation.name, key: hold.key, err: error },
+    `a durable handler threw: ${describe(error)}`,
+  )
   return new Failure('internal', 'The operation failed on our side; what it had done is undone.')
 }
 

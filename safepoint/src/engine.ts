@@ -66,7 +66,10 @@ export const derivedPrefix = '~'
 /** Throws `key_invalid` unless a key is 1 to 255 bytes of UTF-8 without control characters. */
 export function checkKey(key: string): void {
   if (key === '' || Buffer.byteLength(key) > maxKeyBytes || /[\u0000-\u001f\u007f]/.test(key) || !key.isWellFormed()) {
-    throw engineError('key_invalid', `An idempotency key has 1 to ${maxKeyBytes} bytes of UTF-8 and no control characters.`)
+    throw engineError(
+      'key_invalid',
+      `An idempotency key has 1 to ${maxKeyBytes} bytes of UTF-8 and no control characters.`,
+    )
   }
 }
 

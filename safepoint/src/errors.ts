@@ -9,8 +9,9 @@ export interface SafepointErrorOptions {
   /** Extension members of the problem document. Public: whoever made the request reads them. */
   readonly details?: Readonly<Record<string, unknown>>
   /**
-   * Of a throw by a step's `call`: whether the outside world may have changed. `none` is a promise that it has not;
-   * without it the outcome counts as unknown and is settled as the step declares.
+   * Of a throw by a step's `call`: whether the outside world may have changed. `none` with `retryable` is a promise that this
+   * attempt did nothing; `none` without it, that nothing has happened under the call's key, by this attempt or an earlier one.
+   * Without `none` the outcome counts as unknown and is settled as the step declares.
    */
   readonly effect?: 'none' | 'unknown'
 }
@@ -42,7 +43,11 @@ export class SafepointError<Code extends string = string> extends Error {
 }
 
 /** A {@link SafepointError} whose code is one of the engine's own, so that a misspelt one does not compile. */
-export function engineError(code: ErrorCode, message: string, options?: SafepointErrorOptions): SafepointError<ErrorCode> {
+export function engineError(
+  code: ErrorCode,
+  message: string,
+  options?: SafepointErrorOptions,
+): SafepointError<ErrorCode> {
   return new SafepointError(code, message, options)
 }
 

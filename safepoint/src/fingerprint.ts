@@ -23,5 +23,6 @@ export function canonicalJson(value: unknown): string {
 
 /** SHA-256 of an operation's name and canonical input: what tells "the same request again" from "another one" (I5). */
 export function fingerprint(name: string, input: unknown, ifMatch?: number): Buffer {
-  return hash('sha256', `${name}\n${ifMatch ?? ''}\n${canonicalJson(input ?? null)}`, 'buffer')
+  // By way of text: asked for bytes, Node takes twice as long.
+  return Buffer.from(hash('sha256', `${name}\n${ifMatch ?? ''}\n${canonicalJson(input ?? null)}`, 'base64'), 'base64')
 }

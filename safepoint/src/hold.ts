@@ -44,7 +44,9 @@ export function mayCall(hold: Hold): boolean {
 /** From here on no forward call starts; the ones under way are told to abort, and their end is acknowledged. */
 export function stop(hold: Hold, reason: string): void {
   if (!hold.controller.signal.aborted) {
-    hold.controller.abort(engineError(reason === 'cancelled' ? 'cancelled' : 'interrupted', `The operation is to stop: ${reason}.`))
+    hold.controller.abort(
+      engineError(reason === 'cancelled' ? 'cancelled' : 'interrupted', `The operation is to stop: ${reason}.`),
+    )
   }
   void acknowledge(hold)
 }

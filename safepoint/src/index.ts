@@ -1,4 +1,11 @@
-export { createSafepoint, type Safepoint, type SafepointOptions, type Caller, type RunOptions, type CancelOptions } from './safepoint.ts'
+export {
+  createSafepoint,
+  type Safepoint,
+  type SafepointOptions,
+  type Caller,
+  type RunOptions,
+  type CancelOptions,
+} from './safepoint.ts'
 export type { Answer, StoredResponse } from './answer.ts'
 export {
   defineOperation,
@@ -28,7 +35,17 @@ export { fingerprint, canonicalJson } from './fingerprint.ts'
 export { uuidv7 } from './uuid.ts'
 export { migrate } from './migrate.ts'
 export { expectVersion } from './version.ts'
-export type { Database, Isolation, Result, SqlTransaction, Statement, Subscription, TransactionEnd, TransactionOptions } from './database.ts'
+export type {
+  Database,
+  Isolation,
+  Result,
+  SqlTransaction,
+  Statement,
+  Subscription,
+  TransactionEnd,
+  TransactionOptions,
+} from './database.ts'
 export type { SignalBus } from './signals/signal-bus.ts'
 export type { StandardSchema } from './standard-schema.ts'
 export type { CancelAnswer, ErrorCode, OperationView, Outcome, Problem, Progress, State } from './protocol.ts'
+export { isAway } from './database.ts'

@@ -9,7 +9,8 @@ export async function findView(engine: Engine, scope: string, key: string): Prom
   checkKey(key)
   const row = await findRow(engine, scope, key)
   if (!row) return engine.flights.has(nameOf(scope, key)) ? { state: 'none', inFlight: true } : { state: 'none' }
-  const { rows: steps } = row.epoch === null ? { rows: [] } : await engine.database.query<StepRow>(findSteps(scope, key))
+  const { rows: steps } =
+    row.epoch === null ? { rows: [] } : await engine.database.query<StepRow>(findSteps(scope, key))
   return viewOf(engine, row, steps)
 }
 
@@ -36,10 +37,16 @@ function viewOf(engine: Engine, row: OperationRow, steps: readonly StepRow[]): O
   }
 }
 
-const isOver = (view: OperationView) => view.state === 'succeeded' || view.state === 'failed' || view.state === 'cancelled'
+const isOver = (view: OperationView) =>
+  view.state === 'succeeded' || view.state === 'failed' || view.state === 'cancelled'
 
 /** The view now and after each change. Woken by signals, with the poll behind them (I12). */
-export async function* watchView(engine: Engine, scope: string, key: string, signal?: AbortSignal): AsyncGenerator<OperationView, void> {
+export async function* watchView(
+  engine: Engine,
+  scope: string,
+  key: string,
+  signal?: AbortSignal,
+): AsyncGenerator<OperationView, void> {
   let last = ''
   for await (const view of wakes(engine, scope, key, signal)) {
     const text = JSON.stringify(view)
@@ -51,10 +58,16 @@ export async function* watchView(engine: Engine, scope: string, key: string, sig
 
 /** Waits until the operation is terminal or needs a human, or until the signal fires. */
 export async function untilEnded(engine: Engine, scope: string, key: string, signal?: AbortSignal): Promise<void> {
-  for await (const view of wakes(engine, scope, key, signal)) if (isOver(view) || view.state === 'needs_attention') return
+  for await (const view of wakes(engine, scope, key, signal))
+    if (isOver(view) || view.state === 'needs_attention') return
 }
 
-async function* wakes(engine: Engine, scope: string, key: string, signal?: AbortSignal): AsyncGenerator<OperationView, void> {
+async function* wakes(
+  engine: Engine,
+  scope: string,
+  key: string,
+  signal?: AbortSignal,
+): AsyncGenerator<OperationView, void> {
   let woken = true
   let wake = () => {}
   const rouse = () => {

@@ -118,7 +118,11 @@ export type OutsideStep<Request, Response> = {
 export type TransactionStep<Tx, Request, Response> = {
   readonly form: 'transaction'
   readonly isolation?: Isolation
-  readonly run: (tx: Tx, request: Request, context: { readonly operationId: string; readonly scope: string }) => Promise<Response>
+  readonly run: (
+    tx: Tx,
+    request: Request,
+    context: { readonly operationId: string; readonly scope: string },
+  ) => Promise<Response>
 } & Leaves<
   (
     tx: Tx,
@@ -143,6 +147,7 @@ export type Step<Tx, Request = any, Response = any> =
 
 /** Undo of a succeeded operation: an operation of its own, keyed by the undone one's id. */
 export interface AtomicUndo<Tx, Recorded> {
+  readonly steps?: never
   readonly run: (ctx: AtomicContext<Tx>, recorded: Recorded) => Promise<unknown>
 }
 
@@ -156,13 +161,17 @@ export type UndoOrKeep<Tx, Input, Result> =
   | {
       readonly undo: (AtomicUndo<Tx, any> | DurableUndo<Tx, any>) & {
         /** What the undo needs to know, recorded with the outcome. */
-        readonly record: (done: { readonly input: Input; readonly result: Result; readonly operationId: string }) => unknown
+        readonly record: (done: {
+          readonly input: Input
+          readonly result: Result
+          readonly operationId: string
+        }) => unknown
       }
       readonly keep?: never
     }
   | { readonly keep: string; readonly undo?: never }
 
-interface Common<Tx, Schema extends StandardSchema, Result> {
+interface Common<Schema extends StandardSchema, Result> {
   /** `noun.verb`, unique: file name, log field and metric label. */
   readonly name: string
   readonly input: Schema
@@ -181,12 +190,17 @@ interface Common<Tx, Schema extends StandardSchema, Result> {
   /** No cancel is taken. */
   readonly uncancellable?: string
   /** Fields minted at each answer and never stored, such as a token. */
-  readonly fresh?: (answer: { readonly scope: string; readonly actor: string | undefined; readonly result: Result }) =>
-    | Record<string, unknown>
-    | Promise<Record<string, unknown>>
+  readonly fresh?: (answer: {
+    readonly scope: string
+    readonly actor: string | undefined
+    readonly result: Result
+  }) => Record<string, unknown> | Promise<Record<string, unknown>>
 }
 
-export type AtomicOperation<Tx, Schema extends StandardSchema = StandardSchema<any, any>, Result = any> = Common<Tx, Schema, Result> &
+export type AtomicOperation<Tx, Schema extends StandardSchema = StandardSchema<any, any>, Result = any> = Common<
+  Schema,
+  Result
+> &
   UndoOrKeep<Tx, SchemaOutput<Schema>, Result> & {
     readonly steps?: never
     readonly isolation?: Isolation
@@ -200,7 +214,7 @@ export type DurableOperation<
   Schema extends StandardSchema = StandardSchema<any, any>,
   Result = any,
   Steps extends Record<string, Step<Tx>> = any,
-> = Common<Tx, Schema, Result> &
+> = Common<Schema, Result> &
   UndoOrKeep<Tx, SchemaOutput<Schema>, Result> & {
     readonly steps: Steps
     /** How long `run` waits for the end before it answers that it is under way, in milliseconds. Default 10 000. */
@@ -209,10 +223,15 @@ export type DurableOperation<
     readonly undoDeadline?: number
     /** `reverse` (default) goes past a failed undo; `ordered` stops there. */
     readonly undoOrder?: 'reverse' | 'ordered'
-    readonly run: (ctx: DurableContext<Tx, Steps>, input: SchemaOutput<Schema>) => Promise<Result | Failure | Finish<Tx, Result>>
+    readonly run: (
+      ctx: DurableContext<Tx, Steps>,
+      input: SchemaOutput<Schema>,
+    ) => Promise<Result | Failure | Finish<Tx, Result>>
   }
 
-export type AnyOperation<Tx = any> = AtomicOperation<Tx, any, any> | DurableOperation<Tx, any, any, any>
+export type AnyOperation<Tx = any> =
+  | AtomicOperation<Tx, StandardSchema<any, any>, any>
+  | DurableOperation<Tx, StandardSchema<any, any>, any, any>
 
 /** What a caller hands in and gets out, for use with an operation's type. */
 export type InputOf<O> = O extends { readonly input: infer Schema } ? SchemaInput<Schema> : never
@@ -233,9 +252,11 @@ export function operationsOn<Tx>() {
   function defineOperation<Schema extends StandardSchema<any, any>, Result>(
     definition: AtomicOperation<Tx, Schema, Result>,
   ): AtomicOperation<Tx, Schema, Result>
-  function defineOperation<Schema extends StandardSchema<any, any>, Result, const Steps extends Record<string, Step<Tx>>>(
-    definition: DurableOperation<Tx, Schema, Result, Steps>,
-  ): DurableOperation<Tx, Schema, Result, Steps>
+  function defineOperation<
+    Schema extends StandardSchema<any, any>,
+    Result,
+    const Steps extends Record<string, Step<Tx>>,
+  >(definition: DurableOperation<Tx, Schema, Result, Steps>): DurableOperation<Tx, Schema, Result, Steps>
   function defineOperation(definition: AnyOperation<Tx>): AnyOperation<Tx> {
     if (!/^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/.test(definition.name)) {
       throw new TypeError(`An operation is named noun.verb in lower case, not ${JSON.stringify(definition.name)}.`)
@@ -249,11 +270,13 @@ export function operationsOn<Tx>() {
   }
   return {
     defineOperation,
-    outsideStep: <Request, Response>(step: Omit<OutsideStep<Request, Response>, 'form'> & Leaves<any>): OutsideStep<Request, Response> =>
-      ({ form: 'outside', ...step }) as OutsideStep<Request, Response>,
+    outsideStep: <Request, Response>(
+      step: Omit<OutsideStep<Request, Response>, 'form'> & Leaves<any>,
+    ): OutsideStep<Request, Response> => ({ form: 'outside', ...step }) as OutsideStep<Request, Response>,
     transactionStep: <Request, Response>(
       step: Omit<TransactionStep<Tx, Request, Response>, 'form'> & Leaves<any>,
-    ): TransactionStep<Tx, Request, Response> => ({ form: 'transaction', ...step }) as TransactionStep<Tx, Request, Response>,
+    ): TransactionStep<Tx, Request, Response> =>
+      ({ form: 'transaction', ...step }) as TransactionStep<Tx, Request, Response>,
     operationStep: <O extends AnyOperation<Tx>>(
       operation: () => O,
       options: { readonly keep?: string } = {},
@@ -265,6 +288,10 @@ export function operationsOn<Tx>() {
 export const { defineOperation, outsideStep, transactionStep, operationStep } = operationsOn<SqlTransaction>()
 
 /** A refusal that leaves no trace: the key stays free and the same request may be sent again once its cause is gone. */
-export function refuse<Code extends string>(code: Code, message: string, options?: SafepointErrorOptions): SafepointError<Code> {
+export function refuse<Code extends string>(
+  code: Code,
+  message: string,
+  options?: SafepointErrorOptions,
+): SafepointError<Code> {
   return new SafepointError(code, message, options)
 }

@@ -36,9 +36,19 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     if (performance.now() - renewedAt > engine.lease / 3) await attempt('renew leases', renew)
     if (recover && !closed && durableNames.length > 0) {
       await attempt('enforce deadlines', async () => {
-        const { rows } = await engine.database.query<{ scope: string; key: string; state: State; name: string; reason: string }>(enforceDeadlines)
+        const { rows } = await engine.database.query<{
+          scope: string
+          key: string
+          state: State
+          name: string
+          reason: string
+        }>(enforceDeadlines)
         for (const { scope, key, state, name } of rows) {
-          if (state === 'needs_attention') engine.log.error({ operation: name, scope, key }, 'an operation could not be undone in time; a human must look')
+          if (state === 'needs_attention')
+            engine.log.error(
+              { operation: name, scope, key },
+              'an operation could not be undone in time; a human must look',
+            )
           engine.bus.publish(topics.cancel, JSON.stringify([scope, key]))
           engine.bus.publish(topics.changed(scope, key))
         }
@@ -64,7 +74,9 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     const flights = [...engine.flights.values()].filter((flight) => flight.startedAt < young)
     const names = [...flights, ...engine.holds.values()].map(({ scope, key }) => ({ scope, key }))
     if (names.length === 0) return
-    const { rows } = await engine.database.query<{ scope: string; key: string; state: State; epoch: number | null }>(findStates(names))
+    const { rows } = await engine.database.query<{ scope: string; key: string; state: State; epoch: number | null }>(
+      findStates(names),
+    )
     for (const row of rows) {
       const hold = engine.holds.get(nameOf(row.scope, row.key))
       if (hold && row.epoch !== hold.epoch) {
@@ -85,13 +97,17 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   }
   const takeOver = async () => {
     const sentAt = performance.now()
-    const { rows } = await engine.database.query<ClaimedRow>(claimExpired(engine.holder, engine.lease, durableNames, claimLimit))
+    const { rows } = await engine.database.query<ClaimedRow>(
+      claimExpired(engine.holder, engine.lease, durableNames, claimLimit),
+    )
     for (const row of rows) {
       const operation = engine.operations.get(row.name!)
       if (!operation || !isDurable(operation)) continue
       engine.log.info({ operation: row.name, key: row.key, epoch: row.epoch }, 'an operation was taken over')
       const hold = takeHold(engine, operation, { ...row, epoch: row.epoch! }, sentAt)
-      void drive(hold).catch((error: unknown) => engine.log.error({ operation: row.name, key: row.key, err: error }, 'a taken-over operation stopped here'))
+      void drive(hold).catch((error: unknown) =>
+        engine.log.error({ operation: row.name, key: row.key, err: error }, 'a taken-over operation stopped here'),
+      )
     }
   }
 

@@ -14,11 +14,15 @@ export async function resolve(
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<OperationView> {
   checkKey(key)
-  const { rows } = await engine.database.query(resolveOperation(scope, key, decision, `${decision} by ${actor}: ${reason}`))
+  const { rows } = await engine.database.query(
+    resolveOperation(scope, key, decision, `${decision} by ${actor}: ${reason}`),
+  )
   if (rows.length === 0) {
     const row = await findRow(engine, scope, key)
     if (!row) throw engineError('unknown_operation', 'There is no trace of this operation.')
-    throw engineError('conflict', 'Only an operation that needs attention can be resolved.', { details: { state: row.state, operation: { key } } })
+    throw engineError('conflict', 'Only an operation that needs attention can be resolved.', {
+      details: { state: row.state, operation: { key } },
+    })
   }
   engine.bus.publish(topics.changed(scope, key))
   return findView(engine, scope, key)

@@ -37,7 +37,12 @@ const asks = 3
 export const insideAtomic = new AsyncLocalStorage<true>()
 
 /** Runs an atomic operation: its statements, the gate and COMMIT are one transaction. */
-export async function runAtomic(engine: Engine, operation: AtomicOperation<any>, run: Run, signal: AbortSignal): Promise<Answer<any>> {
+export async function runAtomic(
+  engine: Engine,
+  operation: AtomicOperation<any>,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Answer<any>> {
   const readRow = async (): Promise<Answer<any> | undefined> => {
     if (!run.keyGiven) return undefined
     const row = await findRow(engine, run.scope, run.key)
@@ -49,7 +54,7 @@ export async function runAtomic(engine: Engine, operation: AtomicOperation<any>,
   }
   const tries = operation.tries ?? 5
   let unknowns = 0
-  for (let attempt = 1; ; ) {
+  for (let attempt = 1; ;) {
     let made: Attempt
     try {
       made = await attemptOnce(engine, operation, run, attempt, signal)
@@ -80,13 +85,22 @@ export async function runAtomic(engine: Engine, operation: AtomicOperation<any>,
     if (!isWorthAnotherRun(error)) throw translate(error)
     if (attempt >= tries) throw exhausted(error, attempt)
     const delay = backOff(attempt)
-    engine.log.warn({ operation: operation.name, key: run.key, attempt, delay, cause: describe(error) }, 'transaction is run again')
+    engine.log.warn(
+      { operation: operation.name, key: run.key, attempt, delay, cause: describe(error) },
+      'transaction is run again',
+    )
     await sleep(delay, signal)
     attempt++
   }
 }
 
-async function attemptOnce(engine: Engine, operation: AtomicOperation<any>, run: Run, attempt: number, signal: AbortSignal): Promise<Attempt> {
+async function attemptOnce(
+  engine: Engine,
+  operation: AtomicOperation<any>,
+  run: Run,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<Attempt> {
   const input = await parseInput(operation.input, run.input)
   let head: ResponseHead = {}
   let rendered: Rendered | undefined
@@ -130,10 +144,17 @@ async function attemptOnce(engine: Engine, operation: AtomicOperation<any>, run:
 }
 
 /** A returned refusal: its statements are rolled back, the outcome is a transaction of its own, and a tombstone wins. */
-async function storeFailure(engine: Engine, operation: AtomicOperation<any>, run: Run, failure: Failure): Promise<Answer<any>> {
+async function storeFailure(
+  engine: Engine,
+  operation: AtomicOperation<any>,
+  run: Run,
+  failure: Failure,
+): Promise<Answer<any>> {
   const rendered = renderFailure(failure)
   try {
-    await engine.database.query(settleOperation({ ...settlementOf(run, operation.name, rendered), undoInput: undefined }))
+    await engine.database.query(
+      settleOperation({ ...settlementOf(run, operation.name, rendered), undoInput: undefined }),
+    )
   } catch (error) {
     const row = await findRow(engine, run.scope, run.key)
     if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
@@ -161,7 +182,8 @@ const settlementOf = (run: Run, name: string, rendered: Rendered) => ({
 })
 
 function isWorthAnotherRun(error: unknown): boolean {
-  const lostGate = sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
+  const lostGate =
+    sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
   return lostGate || isTransient(error) || (isSafepointError(error) && error.code === 'conflict' && error.retryable)
 }
 
@@ -180,12 +202,16 @@ const isUnavailable = (error: unknown) => isSafepointError(error) && error.code 
 /** Gives a driver's error the engine's code where it has one; anything else stays what it is, an internal error. */
 export function translate(error: unknown): unknown {
   if (isSafepointError(error)) return error
-  if (isAway(error)) return engineError('unavailable', 'The database cannot be reached.', { cause: error, retryAfterMs: 1000 })
+  if (isAway(error))
+    return engineError('unavailable', 'The database cannot be reached.', { cause: error, retryAfterMs: 1000 })
   switch (sqlState(error)) {
     case '57014':
     case '55P03':
     case '25P03':
-      return engineError('timeout', 'The database did not get to it in time; nothing was done.', { cause: error, retryAfterMs: 1000 })
+      return engineError('timeout', 'The database did not get to it in time; nothing was done.', {
+        cause: error,
+        retryAfterMs: 1000,
+      })
     case '22021':
     case '22P05':
       return engineError('input_invalid', 'The input has characters that cannot be stored.', { cause: error })

@@ -84,7 +84,11 @@ export interface Safepoint<Tx> {
   /** Cancels, and tells the truth. Throws only `unavailable` and `indeterminate` (nothing was told: repeat it). */
   cancel(scope: string, key: string, options?: CancelOptions): Promise<CancelAnswer>
   /** Runs the declared undo of a succeeded operation; two undos are one. */
-  undo(scope: string, key: string, options?: { readonly actor?: string; readonly disconnect?: AbortSignal }): Promise<Answer>
+  undo(
+    scope: string,
+    key: string,
+    options?: { readonly actor?: string; readonly disconnect?: AbortSignal },
+  ): Promise<Answer>
   /** State and result of a key; `none` where there is no trace of it, which is never final. */
   find(scope: string, key: string): Promise<OperationView>
   /** The view now and after each change, until it is terminal or `signal` fires. */
@@ -141,8 +145,10 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
     bus: engine.bus,
     database: options.database,
     async run(operation, input, runOptions) {
-      if (insideAtomic.getStore()) throw new TypeError('Inside an atomic handler another operation is called as a function with the same `tx`.')
-      if (operations.get(operation.name) !== operation) throw new TypeError(`The operation ${operation.name} is not registered here.`)
+      if (insideAtomic.getStore())
+        throw new TypeError('Inside an atomic handler another operation is called as a function with the same `tx`.')
+      if (operations.get(operation.name) !== operation)
+        throw new TypeError(`The operation ${operation.name} is not registered here.`)
       if (stopping) throw engineError('unavailable', 'This server is shutting down.', { retryAfterMs: 1000 })
       if (runOptions.key !== undefined) checkClientKey(runOptions.key)
       return engine.run(operation, input, runOptions)
@@ -151,7 +157,9 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
       checkKey(key)
       if (cancelOptions.requestKey !== undefined) checkKey(cancelOptions.requestKey)
       if (key.startsWith(derivedPrefix)) {
-        throw engineError('not_cancellable', 'An undo, or a part of another operation, takes no cancel of its own.', { details: { operation: { key } } })
+        throw engineError('not_cancellable', 'An undo, or a part of another operation, takes no cancel of its own.', {
+          details: { operation: { key } },
+        })
       }
       return engine.cancel(scope, key, cancelOptions)
     },
@@ -165,15 +173,26 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
     },
     async stop({ grace = 10_000 } = {}) {
       stopping = true
-      const under = () => [...engine.flights.values()].map(({ promise }) => promise)
-      await Promise.race([Promise.allSettled(under()), sleep(grace)])
-      for (const flight of engine.flights.values()) flight.controller.abort(engineError('interrupted', 'The server is shutting down.', { retryAfterMs: 1000 }))
+      const flights = () => [...engine.flights.values()].map(({ promise }) => promise)
+      await settledWithin(grace, flights())
+      const reason = engineError('interrupted', 'The server is shutting down.', { retryAfterMs: 1000 })
+      for (const flight of engine.flights.values()) flight.controller.abort(reason)
       for (const hold of engine.holds.values()) stopHold(hold, 'shutdown')
-      await Promise.race([Promise.allSettled([...under(), ...[...engine.holds.values()].map((hold) => untilOver(hold))]), sleep(2000)])
+      await settledWithin(handBackTime, [...flights(), ...[...engine.holds.values()].map((hold) => untilOver(hold))])
       await watcher.close()
       await engine.bus.close()
     },
   }
+}
+
+/** How long giving leases back may take at shutdown, in milliseconds; what is not given back runs out. */
+const handBackTime = 2000
+
+/** Waits for all of them, or for so many milliseconds. */
+async function settledWithin(milliseconds: number, promises: ReadonlyArray<Promise<unknown>>): Promise<void> {
+  const patience = new AbortController()
+  await Promise.race([Promise.allSettled(promises), sleep(milliseconds, patience.signal).catch(() => undefined)])
+  patience.abort()
 }
 
 const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }

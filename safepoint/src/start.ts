@@ -34,7 +34,11 @@ export function startRun(
   const under = engine.flights.get(name)
   if (under) {
     if (Buffer.compare(under.fingerprint, print) !== 0) {
-      return Promise.reject(engineError('key_reused', 'This idempotency key was used for another request.', { details: { operation: { key } } }))
+      return Promise.reject(
+        engineError('key_reused', 'This idempotency key was used for another request.', {
+          details: { operation: { key } },
+        }),
+      )
     }
     return attach(engine, under, options, true)
   }
@@ -63,11 +67,10 @@ export function startRun(
   }
   engine.flights.set(name, flight)
   flight.promise = (
-    isDurable(operation) ? runDurable(engine, operation, run, flight, options) : runAtomic(engine, operation, run, flight.controller.signal)
-  ).finally(() => {
-    engine.flights.delete(name)
-    if (!isDurable(operation) && options.key !== undefined) engine.bus.publish(topics.changed(scope, key))
-  })
+    isDurable(operation)
+      ? runDurable(engine, operation, run, flight, options)
+      : runAtomic(engine, operation, run, flight.controller.signal)
+  ).finally(() => engine.flights.delete(name))
   return attach(engine, flight, options, false)
 }
 
@@ -75,9 +78,13 @@ export function startRun(
 function attach(engine: Engine, flight: Flight, options: RunOptions, late: boolean): Promise<Answer<any>> {
   const { operation } = flight
   const durable = isDurable(operation)
-  const policy: DisconnectPolicy = operation.inbox ? 'finish' : (options.onDisconnect ?? operation.onDisconnect ?? 'finish')
+  const policy: DisconnectPolicy = operation.inbox
+    ? 'finish'
+    : (options.onDisconnect ?? operation.onDisconnect ?? 'finish')
   flight.attached++
-  const limit = durable ? (options.wait ?? operation.wait ?? defaults.wait) : (operation.deadline ?? defaults.atomicDeadline)
+  const limit = durable
+    ? (options.wait ?? operation.wait ?? defaults.wait)
+    : (operation.deadline ?? defaults.atomicDeadline)
   flight.deadlineAt = Math.max(flight.deadlineAt, performance.now() + limit)
   return new Promise((resolve, reject) => {
     let left = false
@@ -94,7 +101,11 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
         else resolve(pendingAnswer(engine, flight))
       } else if (performance.now() + 5 >= flight.deadlineAt) {
         // The answer waits for the rollback; somebody who came later may still have time.
-        flight.controller.abort(engineError('timeout', `${operation.name} took longer than ${limit} ms; nothing was done.`, { retryAfterMs: 1000 }))
+        flight.controller.abort(
+          engineError('timeout', `${operation.name} took longer than ${limit} ms; nothing was done.`, {
+            retryAfterMs: 1000,
+          }),
+        )
       }
     }, limit)
     const end = () => {
@@ -119,20 +130,38 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
 async function pendingAnswer(engine: Engine, flight: Flight): Promise<Answer<any>> {
   const row = await findRow(engine, flight.scope, flight.key)
   if (!row) throw inProgress(flight.key, 'running')
-  if (row.state !== 'running' && row.state !== 'undoing') return answerFromRow(row, flight.fingerprint, flight.operation)
-  return { key: row.key, operationId: row.id, name: flight.operation.name, replayed: false, outcome: 'pending', state: row.state }
+  if (row.state !== 'running' && row.state !== 'undoing')
+    return answerFromRow(row, flight.fingerprint, flight.operation)
+  return {
+    key: row.key,
+    operationId: row.id,
+    name: flight.operation.name,
+    replayed: false,
+    outcome: 'pending',
+    state: row.state,
+  }
 }
 
 /** The last caller has gone. */
 function abandoned(engine: Engine, flight: Flight, policy: DisconnectPolicy): void {
   if (policy === 'finish' || flight.operation.uncancellable) return
-  engine.log.info({ operation: flight.operation.name, key: flight.key, reason: 'client_disconnect' }, 'the client has gone')
+  engine.log.info(
+    { operation: flight.operation.name, key: flight.key, reason: 'client_disconnect' },
+    'the client has gone',
+  )
   if (!isDurable(flight.operation)) {
-    flight.controller.abort(engineError('interrupted', 'The client went away; nothing was done.', { details: { reason: 'client_disconnect' } }))
+    flight.controller.abort(
+      engineError('interrupted', 'The client went away; nothing was done.', {
+        details: { reason: 'client_disconnect' },
+      }),
+    )
     return
   }
   void leaveDurable(engine, flight, policy).catch((error: unknown) =>
-    engine.log.warn({ operation: flight.operation.name, key: flight.key, err: error }, 'the disconnect could not be acted on; the operation goes on'),
+    engine.log.warn(
+      { operation: flight.operation.name, key: flight.key, err: error },
+      'the disconnect could not be acted on; the operation goes on',
+    ),
   )
 }
 
@@ -184,9 +213,11 @@ async function runDurable(
       }),
     )
   } catch (error) {
-    const taken = sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
+    const taken =
+      sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
     // Without a SQLSTATE the answer was lost: the row tells whether it was written.
-    const row = taken || sqlState(error) === undefined ? await findRow(engine, scope, key).catch(() => undefined) : undefined
+    const row =
+      taken || sqlState(error) === undefined ? await findRow(engine, scope, key).catch(() => undefined) : undefined
     if (!row) throw translate(error)
     if (row.id !== run.id) return untilAnswered(engine, operation, run)
   }
@@ -194,7 +225,8 @@ async function runDurable(
   // The client may have gone while the row was being written.
   if (flight.attached === 0) {
     const policy = options.onDisconnect ?? operation.onDisconnect ?? 'finish'
-    if (policy !== 'finish' && !operation.uncancellable) await leaveDurable(engine, flight, policy).catch(() => undefined)
+    if (policy !== 'finish' && !operation.uncancellable)
+      await leaveDurable(engine, flight, policy).catch(() => undefined)
   }
   const answer = await drive(hold)
   if (!answer) return untilAnswered(engine, operation, run)
@@ -205,7 +237,8 @@ async function runDurable(
 async function untilAnswered(engine: Engine, operation: AnyOperation, run: Run): Promise<Answer<any>> {
   const row = await findRow(engine, run.scope, run.key)
   if (row && (row.state === 'running' || row.state === 'undoing')) {
-    if (row.fingerprint && Buffer.compare(row.fingerprint, run.fingerprint) !== 0) return answerFromRow(row, run.fingerprint, operation)
+    if (row.fingerprint && Buffer.compare(row.fingerprint, run.fingerprint) !== 0)
+      return answerFromRow(row, run.fingerprint, operation)
     await untilEnded(engine, run.scope, run.key)
     return untilAnswered(engine, operation, run)
   }

@@ -38,7 +38,13 @@ async function runStep(hold: Hold, name: string, step: Step<any>, call: number, 
   return runOutsideStep(hold, name, outside, call, request, row)
 }
 
-async function runTransactionStep(hold: Hold, name: string, step: TransactionStep<any, any, any>, call: number, request: unknown): Promise<unknown> {
+async function runTransactionStep(
+  hold: Hold,
+  name: string,
+  step: TransactionStep<any, any, any>,
+  call: number,
+  request: unknown,
+): Promise<unknown> {
   const { engine, scope, key, epoch } = hold
   for (let attempt = 1; ; attempt++) {
     const end = await engine.database.transaction<unknown>(
@@ -82,38 +88,79 @@ async function runTransactionStep(hold: Hold, name: string, step: TransactionSte
   }
 }
 
-async function runOutsideStep(hold: Hold, name: string, step: OutsideStep<any, any>, call: number, request: unknown, row: StepRow | undefined): Promise<unknown> {
+async function runOutsideStep(
+  hold: Hold,
+  name: string,
+  step: OutsideStep<any, any>,
+  call: number,
+  request: unknown,
+  row: StepRow | undefined,
+): Promise<unknown> {
   const { engine, scope, key, epoch } = hold
   let position = row?.position
   let attempts = row?.attempts ?? 0
   let mustSettle = row?.state === 'begun'
+  // Once an attempt's outcome is unknown, only an answer about the key can make it known.
+  let uncertain = mustSettle
   const tries = (step.tries ?? 3) + attempts
   for (;;) {
     if (mustSettle) {
-      const settled = await settleForward(hold, name, step, call, request, position!, row?.since_attempt ?? 0, attempts < tries)
+      const settled = await settleForward(
+        hold,
+        name,
+        step,
+        call,
+        request,
+        position!,
+        row?.since_attempt ?? 0,
+        attempts < tries,
+      )
       if (settled.found) return settled.response
       mustSettle = false
     }
     const fence =
       position === undefined
-        ? beginStep({ scope, key, epoch, name, call, leaves: leavesOf(step), timeout: step.timeout, request: stringify(request) })
+        ? beginStep({
+            scope,
+            key,
+            epoch,
+            name,
+            call,
+            leaves: leavesOf(step),
+            timeout: step.timeout,
+            request: stringify(request),
+          })
         : attemptStep(scope, key, epoch, position, 'running', step.timeout)
     const { rows } = await engine.database.query<{ position?: number; attempt?: number }>(fence)
     position ??= rows[0]!.position!
     attempts++
     // In the same tick as the call starts: the stop flag and the lease (I11).
     if (!mayCall(hold)) throw hold.controller.signal.reason ?? lostLease()
-    const outcome = await callOut(hold, step, (context) => step.call(request, context), stepKey(hold.id, name, call), attempts)
+    const outcome = await callOut(
+      hold,
+      step,
+      (context) => step.call(request, context),
+      stepKey(hold.id, name, call),
+      attempts,
+    )
     if ('value' in outcome) {
-      await engine.database.query(recordAnswer(scope, key, position, epoch, { kind: 'answer', payload: stringify(outcome.value) ?? 'null' }))
+      await engine.database.query(
+        recordAnswer(scope, key, position, epoch, { kind: 'answer', payload: stringify(outcome.value) ?? 'null' }),
+      )
       changed(hold)
       hold.controller.signal.throwIfAborted()
       return parse(stringify(outcome.value) ?? null)
     }
     const { error } = outcome
-    const effect = isSafepointError(error) ? error.effect : undefined
+    const promised = isSafepointError(error) && error.effect === 'none'
+    // "Not executed, try again" speaks of this attempt alone; a final refusal speaks of the key.
+    const effect = promised && !(uncertain && error.retryable) ? 'none' : 'unknown'
+    uncertain ||= effect === 'unknown'
     await engine.database.query(
-      recordAnswer(scope, key, position, epoch, { kind: effect === 'none' ? 'absent' : 'error', payload: JSON.stringify({ message: messageOf(error) }) }),
+      recordAnswer(scope, key, position, epoch, {
+        kind: effect === 'none' ? 'absent' : 'error',
+        payload: JSON.stringify({ message: messageOf(error) }),
+      }),
     )
     hold.controller.signal.throwIfAborted()
     if (effect === 'none') {
@@ -124,7 +171,10 @@ async function runOutsideStep(hold: Hold, name: string, step: OutsideStep<any, a
       mustSettle = true
       row = undefined
     }
-    await sleep(isSafepointError(error) && error.retryAfterMs ? error.retryAfterMs : backOff(attempts, 50), hold.controller.signal)
+    await sleep(
+      isSafepointError(error) && error.retryAfterMs ? error.retryAfterMs : backOff(attempts, 50),
+      hold.controller.signal,
+    )
   }
 }
 
@@ -167,7 +217,9 @@ export async function findUntilQuiet(
       step.settle!.find!(request, contextOf(hold, stepKey(hold.id, name, call), callSignal, attempt)),
     )
     if ('value' in asked && asked.value !== undefined) {
-      await engine.database.query(recordAnswer(scope, key, position, epoch, { kind: 'answer', payload: stringify(asked.value) ?? 'null' }))
+      await engine.database.query(
+        recordAnswer(scope, key, position, epoch, { kind: 'answer', payload: stringify(asked.value) ?? 'null' }),
+      )
       return { found: true, response: asked.value }
     }
     if ('value' in asked && quiet) {
@@ -187,7 +239,9 @@ async function callOut(
   key: string,
   attempt: number,
 ): Promise<{ value: unknown } | { error: unknown }> {
-  const running = attemptCall(step.timeout, hold.controller.signal, (signal) => call(contextOf(hold, key, signal, attempt)))
+  const running = attemptCall(step.timeout, hold.controller.signal, (signal) =>
+    call(contextOf(hold, key, signal, attempt)),
+  )
   hold.calls.add(running)
   try {
     return await running
@@ -206,7 +260,10 @@ export async function attemptCall(
   const onStop = () => controller.abort(stopSignal?.reason)
   if (stopSignal?.aborted) onStop()
   else stopSignal?.addEventListener('abort', onStop, { once: true })
-  const timer = setTimeout(() => controller.abort(engineError('timeout', `The call took longer than ${timeout} ms.`)), timeout)
+  const timer = setTimeout(
+    () => controller.abort(engineError('timeout', `The call took longer than ${timeout} ms.`)),
+    timeout,
+  )
   try {
     return { value: await call(controller.signal) }
   } catch (error) {
@@ -222,13 +279,19 @@ export function contextOf(hold: Hold, key: string, signal: AbortSignal, attempt:
 }
 
 /** Another operation as a step: run under a key derived from this one's; found by that key; undone by its own cancel or undo. */
-export function outsideOf(hold: Hold, name: string, step: OperationStep<any, any, any>, call: number): OutsideStep<any, any> {
+export function outsideOf(
+  hold: Hold,
+  name: string,
+  step: OperationStep<any, any, any>,
+  call: number,
+): OutsideStep<any, any> {
   const key = `~${stepKey(hold.id, name, call)}`
   const { engine, scope, actor } = hold
   const child = step.operation()
   const undo = async () => {
     const verdict = await engine.cancel(scope, key, { reason: 'undone by its parent', ...(actor && { actor }) })
-    if (verdict.outcome === 'too_late' && verdict.state === 'succeeded' && child.undo && !verdict.undone) await engine.undo(scope, key, { actor })
+    if (verdict.outcome === 'too_late' && verdict.state === 'succeeded' && child.undo && !verdict.undone)
+      await engine.undo(scope, key, { actor })
     else if (verdict.outcome === 'undoing') await engine.untilEnded(scope, key)
   }
   return {
@@ -239,9 +302,14 @@ export function outsideOf(hold: Hold, name: string, step: OperationStep<any, any
       const answer = await engine.run(child, request, { scope, key, actor })
       if (answer.outcome === 'succeeded') return answer.result
       if (answer.outcome === 'failed') {
-        throw engineError('internal', answer.error.message, { effect: 'none', details: { ...answer.error.details, code: answer.error.code } })
+        throw engineError('internal', answer.error.message, {
+          effect: 'none',
+          details: { ...answer.error.details, code: answer.error.code },
+        })
       }
-      throw engineError('interrupted', `The operation of step ${name} was ${answer.outcome}.`, { effect: answer.outcome === 'cancelled' ? 'none' : 'unknown' })
+      throw engineError('interrupted', `The operation of step ${name} was ${answer.outcome}.`, {
+        effect: answer.outcome === 'cancelled' ? 'none' : 'unknown',
+      })
     },
     ...(step.keep !== undefined ? { keep: step.keep } : { undo }),
   } as OutsideStep<any, any>

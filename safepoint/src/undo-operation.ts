@@ -55,7 +55,9 @@ export async function undo(
   }
   const undoing = operation && undoOperationOf(operation)
   if (!undoing) {
-    throw engineError('not_undoable', operation?.keep ?? 'This version of the server does not know the operation.', { details: reference })
+    throw engineError('not_undoable', operation?.keep ?? 'This version of the server does not know the operation.', {
+      details: { ...reference, ...(operation?.keep !== undefined && { keep: operation.keep }) },
+    })
   }
   const undoKey = `~undo:${row.id}`
   if (row.undo_input === null && !row.undone_key) {

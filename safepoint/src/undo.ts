@@ -30,7 +30,10 @@ export async function undoSteps(hold: Hold): Promise<void> {
     } catch (error) {
       if (sqlState(error) === lostState || !(error instanceof UndoFailed)) throw error
       stuck ??= row.name
-      engine.log.error({ operation: hold.operation.name, key, step: row.name, err: error.cause }, 'an undo failed for good; a human must look')
+      engine.log.error(
+        { operation: hold.operation.name, key, step: row.name, err: error.cause },
+        'an undo failed for good; a human must look',
+      )
       await engine.database.query(failUndo(scope, key, row.position, hold.epoch, error.message))
       if (hold.operation.undoOrder === 'ordered') break
     }
@@ -67,21 +70,32 @@ async function undoTransactionStep(hold: Hold, step: TransactionStep<any, any, a
 async function undoOutsideStep(hold: Hold, step: OutsideStep<any, any>, row: StepRow): Promise<void> {
   const { engine, scope, key, epoch } = hold
   const request = parse(row.request)
-  const settled = row.state === 'done' ? { happened: true, response: parse(row.response) } : await settleBackward(hold, step, row, request)
+  const settled =
+    row.state === 'done'
+      ? { happened: true, response: parse(row.response) }
+      : await settleBackward(hold, step, row, request)
   if (!settled.happened) return
   const undo = step.undo ?? step.cleanup
   for (let attempt = row.undo_attempts + 1; ; attempt++) {
     await engine.database.query(attemptStep(scope, key, epoch, row.position, 'undoing', step.timeout))
     const outcome = await attemptCall(step.timeout, undefined, (signal) =>
-      undo!({ request, response: settled.response }, contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-undo`, signal, attempt)),
+      undo!(
+        { request, response: settled.response },
+        contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-undo`, signal, attempt),
+      ),
     )
     if (!('error' in outcome)) {
-      await engine.database.query(recordAnswer(scope, key, row.position, epoch, { kind: 'undone', payload: stringify(outcome.value) }))
+      await engine.database.query(
+        recordAnswer(scope, key, row.position, epoch, { kind: 'undone', payload: stringify(outcome.value) }),
+      )
       return
     }
     const { error } = outcome
     await engine.database.query(
-      recordAnswer(scope, key, row.position, epoch, { kind: 'undo error', payload: JSON.stringify({ message: messageOf(error) }) }),
+      recordAnswer(scope, key, row.position, epoch, {
+        kind: 'undo error',
+        payload: JSON.stringify({ message: messageOf(error) }),
+      }),
     )
     const hopeless = isSafepointError(error) && error.effect === 'none' && !error.retryable
     if (hopeless || attempt >= undoTries) throw new UndoFailed(messageOf(error), { cause: error })
@@ -113,7 +127,9 @@ async function settleBackward(
   }
   if (settle?.repeat && row.since_attempt < settle.repeat.window) {
     // A settling call, not a forward one: the provider answers what it did the first time.
-    const response = await persist(hold, step, (signal, attempt) => step.call(request, contextOf(hold, key_, signal, attempt)))
+    const response = await persist(hold, step, (signal, attempt) =>
+      step.call(request, contextOf(hold, key_, signal, attempt)),
+    )
     if (response === refusedForGood) {
       await record('absent', undefined)
       return { happened: false }
@@ -126,7 +142,11 @@ async function settleBackward(
 
 const refusedForGood = Symbol('the provider says that nothing happened')
 
-async function persist(hold: Hold, step: OutsideStep<any, any>, call: (signal: AbortSignal, attempt: number) => Promise<unknown>): Promise<unknown> {
+async function persist(
+  hold: Hold,
+  step: OutsideStep<any, any>,
+  call: (signal: AbortSignal, attempt: number) => Promise<unknown>,
+): Promise<unknown> {
   for (let attempt = 1; ; attempt++) {
     const outcome = await attemptCall(step.timeout, undefined, (signal) => call(signal, attempt))
     if (!('error' in outcome)) return outcome.value
@@ -140,7 +160,8 @@ async function persist(hold: Hold, step: OutsideStep<any, any>, call: (signal: A
 /** Waits before another try, unless the operation is no longer ours. */
 async function pause(hold: Hold, attempt: number): Promise<void> {
   await sleep(backOff(attempt, 50, 5000))
-  if (hold.over || performance.now() > hold.leaseUntil) throw engineError('interrupted', 'The lease of this operation has ended here.')
+  if (hold.over || performance.now() > hold.leaseUntil)
+    throw engineError('interrupted', 'The lease of this operation has ended here.')
 }
 
 /** Removes what nobody sees or pays for, after the answer has been given. */
@@ -157,15 +178,22 @@ export async function sweep(hold: Hold): Promise<void> {
       if (!outside?.cleanup) throw new UndoFailed(`This version of the code cannot sweep step ${row.name}.`)
       if (outside.form === 'transaction') {
         const done = { request: parse(row.request), response: parse(row.response) }
-        const end = await engine.database.transaction({}, (tx) => outside.cleanup!(tx, done, { operationId: hold.id, scope }))
+        const end = await engine.database.transaction({}, (tx) =>
+          outside.cleanup!(tx, done, { operationId: hold.id, scope }),
+        )
         if (end.end !== 'committed') throw end.error
       } else {
         const request = parse(row.request)
         await persist(hold, outside, (signal, attempt) =>
-          outside.cleanup!({ request, response: parse(row.response) }, contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-cleanup`, signal, attempt)),
+          outside.cleanup!(
+            { request, response: parse(row.response) },
+            contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-cleanup`, signal, attempt),
+          ),
         )
       }
-      await engine.database.query(recordAnswer(scope, key, row.position, hold.epoch, { kind: 'undone', payload: undefined }))
+      await engine.database.query(
+        recordAnswer(scope, key, row.position, hold.epoch, { kind: 'undone', payload: undefined }),
+      )
     } catch (error) {
       if (!(error instanceof UndoFailed)) throw error
       failed = true

@@ -15,15 +15,22 @@ const put = transactionStep<{ id: string }, { id: string }>({
   },
   undo: async (tx, { response }) => void (await tx.query('delete from thing where id = $1::text', [response.id])),
 })
-const charge = outsideStep<{ amount: number }, { chargeKey: string }>({
+const paying = { timeout: 500, call: provider.charge, undo: provider.refund }
+const charge = outsideStep<{ amount: number }, { chargeKey: string }>({ ...paying, settle: { find: provider.find } })
+const repeatable = outsideStep<{ amount: number }, { chargeKey: string }>({
+  ...paying,
+  settle: { repeat: { window: 60_000 } },
+})
+const stalling = outsideStep<{ amount: number }, { chargeKey: string }>({
+  ...paying,
+  timeout: 10_000,
+  settle: { repeat: { window: 60_000 } },
+})
+const opaque = outsideStep<{ amount: number }, { chargeKey: string }>({
   timeout: 500,
   call: provider.charge,
-  settle: { find: provider.find },
   undo: provider.refund,
 })
-const repeatable = outsideStep<{ amount: number }, { chargeKey: string }>({ ...charge, settle: { repeat: { window: 60_000 } }, undo: provider.refund })
-const stalling = outsideStep<{ amount: number }, { chargeKey: string }>({ ...charge, timeout: 10_000, settle: { repeat: { window: 60_000 } }, undo: provider.refund })
-const opaque = outsideStep<{ amount: number }, { chargeKey: string }>({ timeout: 500, call: provider.charge, undo: provider.refund })
 
 interface Checkout {
   id: string
@@ -41,10 +48,34 @@ const handler = async (ctx: any, input: Checkout) => {
     return { order: `${input.id}-order`, chargeKey }
   })
 }
-const checkout = defineOperation({ name: 'checkout.find', input: anything, keep: 'a test', steps: { put, charge }, run: handler })
-const repeating = defineOperation({ name: 'checkout.repeat', input: anything, keep: 'a test', steps: { put, charge: repeatable }, run: handler })
-const stalled = defineOperation({ name: 'checkout.stalled', input: anything, keep: 'a test', steps: { put, charge: stalling }, run: handler })
-const blind = defineOperation({ name: 'checkout.blind', input: anything, keep: 'a test', steps: { put, charge: opaque }, run: handler })
+const checkout = defineOperation({
+  name: 'checkout.find',
+  input: anything,
+  keep: 'a test',
+  steps: { put, charge },
+  run: handler,
+})
+const repeating = defineOperation({
+  name: 'checkout.repeat',
+  input: anything,
+  keep: 'a test',
+  steps: { put, charge: repeatable },
+  run: handler,
+})
+const stalled = defineOperation({
+  name: 'checkout.stalled',
+  input: anything,
+  keep: 'a test',
+  steps: { put, charge: stalling },
+  run: handler,
+})
+const blind = defineOperation({
+  name: 'checkout.blind',
+  input: anything,
+  keep: 'a test',
+  steps: { put, charge: opaque },
+  run: handler,
+})
 const leaver = defineOperation({
   name: 'checkout.leaver',
   input: anything,
@@ -57,13 +88,26 @@ const leaver = defineOperation({
   },
 })
 let gate: Promise<void> = Promise.resolve()
-const hurried = defineOperation({ name: 'checkout.hurried', input: anything, keep: 'a test', deadline: 150, steps: { put, charge }, run: handler })
+const hurried = defineOperation({
+  name: 'checkout.hurried',
+  input: anything,
+  keep: 'a test',
+  deadline: 150,
+  steps: { put, charge },
+  run: handler,
+})
 const refundable = defineOperation({
   name: 'checkout.refundable',
   input: anything,
   undo: {
     record: ({ result }: { result: any }) => result,
-    steps: { refund: outsideStep<{ chargeKey: string }, object>({ timeout: 500, call: (request, context) => provider.refund({ response: request }, context).then(() => ({})), keep: 'money sent back stays' }) },
+    steps: {
+      refund: outsideStep<{ chargeKey: string }, object>({
+        timeout: 500,
+        call: (request, context) => provider.refund({ response: request }, context).then(() => ({})),
+        keep: 'money sent back stays',
+      }),
+    },
     run: async (ctx: any, recorded: any) => {
       await ctx.steps.refund({ chargeKey: recorded.chargeKey })
       return ctx.finish(async (tx: any) => {
@@ -79,7 +123,13 @@ const sweepable = defineOperation({
   name: 'upload.parts',
   input: anything,
   keep: 'a test',
-  steps: { part: outsideStep<{ amount: number }, { chargeKey: string }>({ timeout: 500, call: provider.charge, cleanup: provider.refund }) },
+  steps: {
+    part: outsideStep<{ amount: number }, { chargeKey: string }>({
+      timeout: 500,
+      call: provider.charge,
+      cleanup: provider.refund,
+    }),
+  },
   run: async (ctx, input: Checkout) => {
     await ctx.steps.part({ amount: input.amount })
     await gate
@@ -88,9 +138,18 @@ const sweepable = defineOperation({
   },
 })
 
-const { safepoint, sql, another } = await testEngine([checkout, repeating, stalled, blind, leaver, hurried, refundable, sweepable], { lease: 600, poll: 100, ...(process.env.LOG && { log: { info: () => {}, warn: console.warn, error: console.error } }) })
-const rowsOf = async (id: string) => (await sql<{ id: string }>('select id from thing where id like $1 order by id', [`${id}-%`])).map((row) => row.id)
-const stateOf = async (key: string) => (await sql('select state from safepoint.operation where key = $1', [key]))[0]?.state
+const { safepoint, sql, another } = await testEngine(
+  [checkout, repeating, stalled, blind, leaver, hurried, refundable, sweepable],
+  {
+    lease: 600,
+    poll: 100,
+    ...(process.env.LOG && { log: { info: () => {}, warn: console.warn, error: console.error } }),
+  },
+)
+const rowsOf = async (id: string) =>
+  (await sql<{ id: string }>('select id from thing where id like $1 order by id', [`${id}-%`])).map((row) => row.id)
+const stateOf = async (key: string) =>
+  (await sql('select state from safepoint.operation where key = $1', [key]))[0]?.state
 let n = 0
 const unique = () => `d${++n}`
 
@@ -99,7 +158,8 @@ async function expectAudit(key: string, path: string[]) {
   const rows = await sql('select seq, from_state, to_state from safepoint.audit where key = $1 order by seq', [key])
   expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, index) => index + 1))
   expect(rows.map(({ to_state }) => to_state)).toEqual(path)
-  for (const { from_state, to_state } of rows) if (from_state) expect(moves[from_state as keyof typeof moves]).toContain(to_state)
+  for (const { from_state, to_state } of rows)
+    if (from_state) expect(moves[from_state as keyof typeof moves]).toContain(to_state)
 }
 
 beforeEach(() => {
@@ -117,7 +177,9 @@ describe('a durable operation', () => {
     const again = await safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key })
     expect(again).toMatchObject({ outcome: 'succeeded', replayed: true, operationId: first.operationId })
     expect(provider.calls.length - before).toBe(1)
-    await expect(safepoint.run(checkout, { id: key, amount: 6 }, { scope: 'a', key })).rejects.toMatchObject({ code: 'key_reused' })
+    await expect(safepoint.run(checkout, { id: key, amount: 6 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'key_reused',
+    })
     await expectAudit(key, ['running', 'succeeded'])
   })
 
@@ -128,12 +190,17 @@ describe('a durable operation', () => {
       expect(answer).toMatchObject({ outcome: 'failed', error: { code: 'sold_out' } })
       expect(await rowsOf(key)).toEqual([])
       expect(provider.charged()).toBe([...provider.book.values()].filter(({ refunded }) => !refunded).length)
-      const steps = await sql('select name, state, settled_at from safepoint.step where key = $1 order by settled_at', [key])
+      const steps = await sql('select name, state, settled_at from safepoint.step where key = $1 order by settled_at', [
+        key,
+      ])
       expect(steps.map(({ name, state }) => `${name} ${state}`)).toEqual(['charge undone', 'put undone'])
       await expectAudit(key, ['running', 'undoing', 'failed'])
     }
     const key = unique()
-    expect(await safepoint.run(checkout, { id: key, amount: 5, fail: 'throw' }, { scope: 'a', key })).toMatchObject({ outcome: 'failed', error: { code: 'internal' } })
+    expect(await safepoint.run(checkout, { id: key, amount: 5, fail: 'throw' }, { scope: 'a', key })).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'internal' },
+    })
     expect(await rowsOf(key)).toEqual([])
   })
 
@@ -141,7 +208,10 @@ describe('a durable operation', () => {
     const key = unique()
     provider.faults.push('decline')
     const refunds = provider.calls.filter(({ path }) => path === '/refund').length
-    expect(await safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key })).toMatchObject({ outcome: 'failed', error: { code: 'card_declined' } })
+    expect(await safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key })).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'card_declined' },
+    })
     expect(provider.calls.filter(({ path }) => path === '/refund').length).toBe(refunds)
     expect(await rowsOf(key)).toEqual([])
   })
@@ -150,33 +220,48 @@ describe('a durable operation', () => {
     const before = provider.charged()
     const found = unique()
     provider.faults.push('accept, then drop')
-    expect(await safepoint.run(checkout, { id: found, amount: 5 }, { scope: 'a', key: found })).toMatchObject({ outcome: 'succeeded' })
+    expect(await safepoint.run(checkout, { id: found, amount: 5 }, { scope: 'a', key: found })).toMatchObject({
+      outcome: 'succeeded',
+    })
     const absent = unique()
     provider.faults.push('drop before')
-    expect(await safepoint.run(checkout, { id: absent, amount: 5 }, { scope: 'a', key: absent })).toMatchObject({ outcome: 'succeeded' })
+    expect(await safepoint.run(checkout, { id: absent, amount: 5 }, { scope: 'a', key: absent })).toMatchObject({
+      outcome: 'succeeded',
+    })
     const repeated = unique()
     provider.faults.push('accept, then drop', 'accept, then drop')
-    expect(await safepoint.run(repeating, { id: repeated, amount: 5 }, { scope: 'a', key: repeated })).toMatchObject({ outcome: 'succeeded' })
+    expect(await safepoint.run(repeating, { id: repeated, amount: 5 }, { scope: 'a', key: repeated })).toMatchObject({
+      outcome: 'succeeded',
+    })
     expect(provider.charged() - before).toBe(3)
   })
 
-  it('a charge nobody can tell about becomes a human\'s, and the human can end it', async () => {
+  it("a charge nobody can tell about becomes a human's, and the human can end it", async () => {
     const key = unique()
     provider.faults.push('accept, then drop')
-    await expect(safepoint.run(blind, { id: key, amount: 5 }, { scope: 'a', key })).rejects.toMatchObject({ code: 'in_progress', retryable: false })
+    await expect(safepoint.run(blind, { id: key, amount: 5 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'in_progress',
+      retryable: false,
+    })
     expect(await safepoint.find('a', key)).toMatchObject({ state: 'needs_attention' })
     expect(await safepoint.cancel('a', key)).toMatchObject({ outcome: 'needs_attention', step: 'charge' })
     expect(await rowsOf(key)).toEqual([])
     await safepoint.resolve('a', key, 'retry', { actor: 'op', reason: 'the provider is back' })
     await until(async () => (await stateOf(key)) === 'needs_attention')
-    expect(await safepoint.resolve('a', key, 'failed', { actor: 'op', reason: 'refunded by hand' })).toMatchObject({ state: 'failed' })
-    await expect(safepoint.resolve('a', key, 'cancelled', { actor: 'op', reason: 'no' })).rejects.toMatchObject({ code: 'conflict' })
+    expect(await safepoint.resolve('a', key, 'failed', { actor: 'op', reason: 'refunded by hand' })).toMatchObject({
+      state: 'failed',
+    })
+    await expect(safepoint.resolve('a', key, 'cancelled', { actor: 'op', reason: 'no' })).rejects.toMatchObject({
+      code: 'conflict',
+    })
   })
 
   it('I8: an undo that fails is tried again under the same key, past the point where it was lost', async () => {
     const key = unique()
     provider.failUndos(3)
-    expect(await safepoint.run(checkout, { id: key, amount: 5, fail: 'after charge' }, { scope: 'a', key })).toMatchObject({ outcome: 'failed' })
+    expect(
+      await safepoint.run(checkout, { id: key, amount: 5, fail: 'after charge' }, { scope: 'a', key }),
+    ).toMatchObject({ outcome: 'failed' })
     const undos = provider.calls.filter(({ path, key: used }) => path === '/refund' && used.endsWith('-charge-0-undo'))
     expect(new Set(undos.slice(-4).map(({ key: used }) => used)).size).toBe(1)
   })
@@ -187,7 +272,10 @@ describe('a durable operation', () => {
     provider.faults.push({ hold: new Promise<void>((resolve) => (release = resolve)) })
     const answer = await safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key, wait: 50 })
     expect(answer).toMatchObject({ outcome: 'pending', state: 'running' })
-    await expect(safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key, wait: 20 })).rejects.toMatchObject({ code: 'in_progress', retryable: true })
+    await expect(safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key, wait: 20 })).rejects.toMatchObject({
+      code: 'in_progress',
+      retryable: true,
+    })
     const seen: string[] = []
     const watching = (async () => {
       for await (const view of safepoint.watch('a', key)) seen.push(view.state)
@@ -216,7 +304,10 @@ describe('a durable operation', () => {
     expect(await safepoint.undo('a', key)).toMatchObject({ outcome: 'succeeded' })
     expect(await safepoint.undo('a', key)).toMatchObject({ outcome: 'succeeded', replayed: true })
     expect(provider.charged() - before).toBe(0)
-    expect(await safepoint.find('a', key)).toMatchObject({ state: 'succeeded', undone: { key: expect.stringMatching(/^~undo:/) } })
+    expect(await safepoint.find('a', key)).toMatchObject({
+      state: 'succeeded',
+      undone: { key: expect.stringMatching(/^~undo:/) },
+    })
   })
 })
 
@@ -229,8 +320,14 @@ describe('a cancel of a durable operation', () => {
       let release = () => {}
       provider.faults.push({ hold: new Promise<void>((resolve) => (release = resolve)) })
       const running = safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key })
-      await until(() => provider.calls.some(({ path, key: used }) => path === '/charge' && provider.book.has(used)) && provider.faults.length === 0)
-      await until(async () => (await sql(`select 1 from safepoint.step where key = $1 and name = 'charge'`, [key])).length > 0)
+      await until(
+        () =>
+          provider.calls.some(({ path, key: used }) => path === '/charge' && provider.book.has(used)) &&
+          provider.faults.length === 0,
+      )
+      await until(
+        async () => (await sql(`select 1 from safepoint.step where key = $1 and name = 'charge'`, [key])).length > 0,
+      )
       const answer = await canceller.cancel('a', key, { reason: 'changed my mind' })
       const toldAt = performance.now()
       expect(answer).toMatchObject({ outcome: 'undoing', target: 'cancelled', stopped: true, progress: { total: 2 } })
@@ -248,21 +345,29 @@ describe('a cancel of a durable operation', () => {
     const key = unique()
     const before = provider.calls.length
     await safepoint.cancel('a', key)
-    expect(await safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key })).toMatchObject({ outcome: 'cancelled' })
+    expect(await safepoint.run(checkout, { id: key, amount: 5 }, { scope: 'a', key })).toMatchObject({
+      outcome: 'cancelled',
+    })
     expect(provider.calls.length).toBe(before)
     const done = unique()
     await safepoint.run(checkout, { id: done, amount: 5 }, { scope: 'a', key: done })
-    expect(await safepoint.cancel('a', done)).toMatchObject({ outcome: 'too_late', state: 'succeeded', result: { order: `${done}-order` } })
+    expect(await safepoint.cancel('a', done)).toMatchObject({
+      outcome: 'too_late',
+      state: 'succeeded',
+      result: { order: `${done}-order` },
+    })
   })
 
   it('with only leftovers begun is cancelled at once, and the cleanup follows', async () => {
     const key = unique()
     gate = new Promise(() => {})
     const running = safepoint.run(sweepable, { id: key, amount: 5 }, { scope: 'a', key })
-    await until(async () => (await sql(`select 1 from safepoint.step where key = $1 and state = 'done'`, [key])).length > 0)
+    await until(
+      async () => (await sql(`select 1 from safepoint.step where key = $1 and state = 'done'`, [key])).length > 0,
+    )
     expect(await safepoint.cancel('a', key)).toMatchObject({ outcome: 'cancelled', cleanup: 'pending', stopped: true })
     expect(await running).toMatchObject({ outcome: 'cancelled' })
-    await until(async () => (await safepoint.find('a', key) as any).cleanup === 'done')
+    await until(async () => ((await safepoint.find('a', key)) as any).cleanup === 'done')
   })
 
   it('a disconnect under cancel-until-first-step ends what has begun nothing, and nothing else', async () => {
@@ -279,8 +384,14 @@ describe('a cancel of a durable operation', () => {
     const held: { release?: () => void } = {}
     provider.faults.push({ hold: new Promise<void>((resolve) => (held.release = resolve)) })
     const begun = new AbortController()
-    const finishing = safepoint.run(leaver, { id: late, amount: 5 }, { scope: 'a', key: late, disconnect: begun.signal })
-    await until(async () => (await sql(`select 1 from safepoint.step where key = $1 and name = 'charge'`, [late])).length > 0)
+    const finishing = safepoint.run(
+      leaver,
+      { id: late, amount: 5 },
+      { scope: 'a', key: late, disconnect: begun.signal },
+    )
+    await until(
+      async () => (await sql(`select 1 from safepoint.step where key = $1 and name = 'charge'`, [late])).length > 0,
+    )
     begun.abort()
     held.release!()
     expect(await finishing).toMatchObject({ outcome: 'succeeded' })
@@ -295,12 +406,14 @@ describe('a take-over', () => {
     provider.faults.push({ hold: new Promise<void>((resolve) => (release = resolve)) })
     const zombie = await another({ recover: false, poll: 60_000 })
     const lost = zombie.run(stalled, { id: key, amount: 5 }, { scope: 'a', key, wait: 30_000 })
-    await until(async () => (await sql(`select 1 from safepoint.step where key = $1 and name = 'charge'`, [key])).length > 0)
+    await until(
+      async () => (await sql(`select 1 from safepoint.step where key = $1 and name = 'charge'`, [key])).length > 0,
+    )
     await until(async () => (await stateOf(key)) === 'succeeded', { timeoutMs: 8000 })
     release()
     expect(await lost).toMatchObject({ outcome: 'succeeded' })
     const [row] = await sql('select epoch from safepoint.operation where key = $1', [key])
-    expect(row.epoch).toBe(2)
+    expect(row?.epoch).toBe(2)
     expect(provider.charged() - before).toBe(1)
   })
 })

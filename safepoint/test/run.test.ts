@@ -76,7 +76,16 @@ const cheat = defineOperation({
   },
 })
 
-const { safepoint, sql, another } = await testEngine([insert, slow, shortlived, impatient, counter, undoable, fresh, cheat])
+const { safepoint, sql, another } = await testEngine([
+  insert,
+  slow,
+  shortlived,
+  impatient,
+  counter,
+  undoable,
+  fresh,
+  cheat,
+])
 const count = async (id: string) => (await sql('select 1 from thing where id = $1', [id])).length
 let n = 0
 const unique = () => `k${++n}`
@@ -88,7 +97,11 @@ describe('an atomic operation', () => {
     const before = runs
     const again = await safepoint.run(insert, { id: key }, { scope: 'a', key, retryAttempt: 1 })
     expect(runs).toBe(before)
-    expect(first).toMatchObject({ outcome: 'succeeded', replayed: false, response: { status: 201, headers: { location: `/things/${key}` } } })
+    expect(first).toMatchObject({
+      outcome: 'succeeded',
+      replayed: false,
+      response: { status: 201, headers: { location: `/things/${key}` } },
+    })
     expect(again).toMatchObject({ outcome: 'succeeded', replayed: true })
     if (first.outcome !== 'succeeded' || again.outcome !== 'succeeded') throw new Error('unreachable')
     expect(again.response).toEqual(first.response)
@@ -96,7 +109,7 @@ describe('an atomic operation', () => {
     expect(await count(key)).toBe(1)
   })
 
-  it('I1: without the retry header a second run loses at the gate and answers with the first one\'s bytes', async () => {
+  it("I1: without the retry header a second run loses at the gate and answers with the first one's bytes", async () => {
     const key = unique()
     const first = await safepoint.run(counter, { id: key, times: 0 }, { scope: 'a', key })
     const again = await safepoint.run(counter, { id: key, times: 0 }, { scope: 'a', key })
@@ -108,20 +121,31 @@ describe('an atomic operation', () => {
     const key = unique()
     const other = await another()
     const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => (index % 2 ? other : safepoint).run(insert, { id: key }, { scope: 'a', key })),
+      Array.from({ length: 50 }, (_, index) =>
+        (index % 2 ? other : safepoint).run(insert, { id: key }, { scope: 'a', key }),
+      ),
     )
     expect(new Set(answers.map((answer) => answer.operationId)).size).toBe(1)
-    expect(new Set(answers.map((answer) => answer.outcome === 'succeeded' && Buffer.from(answer.response.body).toString())).size).toBe(1)
+    expect(
+      new Set(answers.map((answer) => answer.outcome === 'succeeded' && Buffer.from(answer.response.body).toString()))
+        .size,
+    ).toBe(1)
     expect(await count(key)).toBe(1)
   })
 
   it('I5: refuses the same key with another input, finished or in flight, and nothing takes effect', async () => {
     const key = unique()
     const flying = safepoint.run(slow, { id: key, seconds: 0.05 }, { scope: 'a', key })
-    await expect(safepoint.run(slow, { id: `${key}x`, seconds: 0.05 }, { scope: 'a', key })).rejects.toMatchObject({ code: 'key_reused' })
+    await expect(safepoint.run(slow, { id: `${key}x`, seconds: 0.05 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'key_reused',
+    })
     await flying
-    await expect(safepoint.run(slow, { id: `${key}x`, seconds: 0 }, { scope: 'a', key })).rejects.toMatchObject({ code: 'key_reused' })
-    await expect(safepoint.run(insert, { id: key, seconds: 0.05 } as never, { scope: 'a', key })).rejects.toMatchObject({ code: 'key_reused' })
+    await expect(safepoint.run(slow, { id: `${key}x`, seconds: 0 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'key_reused',
+    })
+    await expect(safepoint.run(insert, { id: key, seconds: 0.05 } as never, { scope: 'a', key })).rejects.toMatchObject(
+      { code: 'key_reused' },
+    )
     expect(await count(`${key}x`)).toBe(0)
   })
 
@@ -136,13 +160,19 @@ describe('an atomic operation', () => {
     const key = unique()
     await safepoint.run(insert, { id: key, effect: '' }, { scope: 'a', key })
     expect(await safepoint.run(insert, { effect: '', id: key }, { scope: 'a', key })).toMatchObject({ replayed: true })
-    await expect(safepoint.run(insert, { id: key, effect: 5 } as never, { scope: 'a', key })).rejects.toMatchObject({ code: 'key_reused' })
+    await expect(safepoint.run(insert, { id: key, effect: 5 } as never, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'key_reused',
+    })
   })
 
   it('a throw rolls back and frees the key', async () => {
     const key = unique()
-    await expect(safepoint.run(insert, { id: key, effect: 'throw' }, { scope: 'a', key })).rejects.toThrow('thrown after the insert')
-    await expect(safepoint.run(insert, { id: key, effect: 'refuse' }, { scope: 'a', key })).rejects.toMatchObject({ code: 'cart_empty' })
+    await expect(safepoint.run(insert, { id: key, effect: 'throw' }, { scope: 'a', key })).rejects.toThrow(
+      'thrown after the insert',
+    )
+    await expect(safepoint.run(insert, { id: key, effect: 'refuse' }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'cart_empty',
+    })
     expect(await count(key)).toBe(0)
     expect(await safepoint.find('a', key)).toEqual({ state: 'none' })
     expect(await safepoint.run(insert, { id: key }, { scope: 'a', key })).toMatchObject({ outcome: 'succeeded' })
@@ -151,7 +181,11 @@ describe('an atomic operation', () => {
   it('a returned refusal is rolled back, stored and replayed', async () => {
     const key = unique()
     const first = await safepoint.run(insert, { id: key, effect: 'fail' }, { scope: 'a', key })
-    expect(first).toMatchObject({ outcome: 'failed', replayed: false, error: { code: 'card_declined', details: { id: key } } })
+    expect(first).toMatchObject({
+      outcome: 'failed',
+      replayed: false,
+      error: { code: 'card_declined', details: { id: key } },
+    })
     expect(await count(key)).toBe(0)
     const again = await safepoint.run(insert, { id: key, effect: 'fail' }, { scope: 'a', key })
     expect(again).toMatchObject({ outcome: 'failed', replayed: true, error: { code: 'card_declined' } })
@@ -160,7 +194,9 @@ describe('an atomic operation', () => {
 
   it('runs the whole transaction again on a conflict, and says so when it gives up', async () => {
     const key = unique()
-    expect(await safepoint.run(counter, { id: key, times: 2 }, { scope: 'a', key })).toMatchObject({ result: { attempt: 3 } })
+    expect(await safepoint.run(counter, { id: key, times: 2 }, { scope: 'a', key })).toMatchObject({
+      result: { attempt: 3 },
+    })
     const lost = unique()
     await expect(safepoint.run(counter, { id: lost, times: 9 }, { scope: 'a', key: lost })).rejects.toMatchObject({
       code: 'conflict',
@@ -173,11 +209,16 @@ describe('an atomic operation', () => {
   it('a deadline stops the statement, rolls back and leaves no row', async () => {
     const key = unique()
     const started = performance.now()
-    await expect(safepoint.run(shortlived, { id: key, seconds: 20 }, { scope: 'a', key })).rejects.toMatchObject({ code: 'timeout', retryable: true })
+    await expect(safepoint.run(shortlived, { id: key, seconds: 20 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'timeout',
+      retryable: true,
+    })
     expect(performance.now() - started).toBeLessThan(5000)
     expect(await count(key)).toBe(0)
     expect(await safepoint.find('a', key)).toEqual({ state: 'none' })
-    expect(await safepoint.run(shortlived, { id: key, seconds: 0 }, { scope: 'a', key: unique() })).toMatchObject({ outcome: 'succeeded' })
+    expect(await safepoint.run(shortlived, { id: key, seconds: 0 }, { scope: 'a', key: unique() })).toMatchObject({
+      outcome: 'succeeded',
+    })
   })
 
   it('a disconnect cancels only when the last attached caller has gone, and only under that policy', async () => {
@@ -190,14 +231,22 @@ describe('an atomic operation', () => {
     await first
     const gone = unique()
     const alone = new AbortController()
-    const lost = safepoint.run(impatient, { id: gone, seconds: 20 }, { scope: 'a', key: gone, disconnect: alone.signal })
+    const lost = safepoint.run(
+      impatient,
+      { id: gone, seconds: 20 },
+      { scope: 'a', key: gone, disconnect: alone.signal },
+    )
     alone.abort()
     await expect(lost).rejects.toMatchObject({ code: 'interrupted', details: { reason: 'client_disconnect' } })
     expect(await count(gone)).toBe(0)
     expect(await safepoint.find('a', gone)).toEqual({ state: 'none' })
     const patient = unique()
     const leaving = new AbortController()
-    const finished = safepoint.run(slow, { id: patient, seconds: 0.05 }, { scope: 'a', key: patient, disconnect: leaving.signal })
+    const finished = safepoint.run(
+      slow,
+      { id: patient, seconds: 0.05 },
+      { scope: 'a', key: patient, disconnect: leaving.signal },
+    )
     leaving.abort()
     expect(await finished).toMatchObject({ outcome: 'succeeded' })
   })
@@ -210,7 +259,9 @@ describe('an atomic operation', () => {
       expect(await safepoint.find('a', key), how).toEqual({ state: 'none' })
     }
     const key = unique()
-    expect(await safepoint.run(cheat, { id: key, how: 'savepoint s' }, { scope: 'a', key })).toMatchObject({ outcome: 'succeeded' })
+    expect(await safepoint.run(cheat, { id: key, how: 'savepoint s' }, { scope: 'a', key })).toMatchObject({
+      outcome: 'succeeded',
+    })
   })
 
   it('fresh fields are minted at each answer and never stored', async () => {
@@ -221,7 +272,7 @@ describe('an atomic operation', () => {
     expect(JSON.parse(Buffer.from(first.response.body).toString())).toEqual(first.result)
     expect((first.result as any).token).not.toBe((again.result as any).token)
     const [row] = await sql('select body from safepoint.operation where key = $1', [key])
-    expect(row.body.toString()).toBe('{"user":"u1"}')
+    expect(row?.body.toString()).toBe('{"user":"u1"}')
   })
 })
 
@@ -239,7 +290,11 @@ describe('a cancel', () => {
     for (const canceller of [safepoint, other]) {
       const key = unique()
       const running = safepoint.run(slow, { id: key, seconds: 4 }, { scope: 'a', key })
-      await until(async () => (await sql(`select 1 from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'`)).length > 0)
+      await until(
+        async () =>
+          (await sql(`select 1 from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'`))
+            .length > 0,
+      )
       const started = performance.now()
       expect(await canceller.cancel('a', key)).toMatchObject({ outcome: 'cancelled' })
       expect(await running).toMatchObject({ outcome: 'cancelled' })
@@ -252,7 +307,12 @@ describe('a cancel', () => {
     const key = unique()
     await safepoint.run(undoable, { id: key }, { scope: 'a', key })
     const answer = await safepoint.cancel('a', key)
-    expect(answer).toMatchObject({ outcome: 'too_late', state: 'succeeded', result: { id: key }, undo: { available: true } })
+    expect(answer).toMatchObject({
+      outcome: 'too_late',
+      state: 'succeeded',
+      result: { id: key },
+      undo: { available: true },
+    })
     const [one, two] = await Promise.all([safepoint.undo('a', key), safepoint.undo('a', key)])
     expect(one).toMatchObject({ outcome: 'succeeded', result: { removed: key } })
     expect(two.operationId).toBe(one.operationId)
@@ -262,17 +322,27 @@ describe('a cancel', () => {
     await expect(safepoint.cancel('a', one.key)).rejects.toMatchObject({ code: 'not_cancellable' })
     const kept = unique()
     await safepoint.run(insert, { id: kept }, { scope: 'a', key: kept })
-    expect(await safepoint.cancel('a', kept)).toMatchObject({ outcome: 'too_late', undo: { available: false, keep: 'a test' } })
+    expect(await safepoint.cancel('a', kept)).toMatchObject({
+      outcome: 'too_late',
+      undo: { available: false, keep: 'a test' },
+    })
     await expect(safepoint.undo('a', kept)).rejects.toMatchObject({ code: 'not_undoable' })
   })
 
   it('I9: leaves one event a call, and one under its own key however often it is sent', async () => {
     const key = unique()
-    const calls = await Promise.all([1, 2, 3, 4, 5].map(() => safepoint.cancel('a', key, { requestKey: `${key}-cancel`, reason: 'r', payload: { a: 1 } })))
+    const calls = await Promise.all(
+      [1, 2, 3, 4, 5].map(() =>
+        safepoint.cancel('a', key, { requestKey: `${key}-cancel`, reason: 'r', payload: { a: 1 } }),
+      ),
+    )
     expect(new Set(calls.map(({ outcome }) => outcome))).toEqual(new Set(['cancelled']))
     expect(new Set(calls.map(({ eventId }) => eventId)).size).toBe(1)
     await safepoint.cancel('a', key)
-    const events = await sql('select outcome, reason, payload, noop from safepoint.cancel_event where key = $1 order by at', [key])
+    const events = await sql(
+      'select outcome, reason, payload, noop from safepoint.cancel_event where key = $1 order by at',
+      [key],
+    )
     expect(events).toEqual([
       { outcome: 'cancelled', reason: 'r', payload: '{"a":1}', noop: false },
       { outcome: 'cancelled', reason: null, payload: null, noop: true },
@@ -281,16 +351,25 @@ describe('a cancel', () => {
 })
 
 describe('keys', () => {
-  it('have 1 to 255 bytes of UTF-8 and no control characters; derived ones are the server\'s', async () => {
+  it("have 1 to 255 bytes of UTF-8 and no control characters; derived ones are the server's", async () => {
     for (const key of ['', 'x'.repeat(256), 'é'.repeat(128), 'a\u0000b', 'a\nb', '~mine', '\ud800']) {
-      await expect(safepoint.run(insert, { id: 'never' }, { scope: 'a', key }), JSON.stringify(key)).rejects.toMatchObject({ code: 'key_invalid' })
+      await expect(
+        safepoint.run(insert, { id: 'never' }, { scope: 'a', key }),
+        JSON.stringify(key),
+      ).rejects.toMatchObject({ code: 'key_invalid' })
     }
-    expect(await safepoint.run(insert, { id: 'longest' }, { scope: 'a', key: 'é'.repeat(127) + 'x' })).toMatchObject({ outcome: 'succeeded' })
+    expect(await safepoint.run(insert, { id: 'longest' }, { scope: 'a', key: 'é'.repeat(127) + 'x' })).toMatchObject({
+      outcome: 'succeeded',
+    })
   })
 
   it('a missing one is made and returned, and the operation can be found by it', async () => {
     const answer = await safepoint.run(insert, { id: unique() }, { scope: 'a' })
-    expect(await safepoint.find('a', answer.key)).toMatchObject({ state: 'succeeded', name: 'thing.insert', id: answer.operationId })
+    expect(await safepoint.find('a', answer.key)).toMatchObject({
+      state: 'succeeded',
+      name: 'thing.insert',
+      id: answer.operationId,
+    })
   })
 
   it('after retention are expired, not forgotten: nothing runs, and a cancel is too late without the result', async () => {
@@ -299,7 +378,10 @@ describe('keys', () => {
     await sql(`update safepoint.operation set ended_at = ended_at - interval '40 days' where key = $1`, [key])
     const { stripOperations } = await import('../src/sql/strip-operations.ts')
     await safepoint.database.query(stripOperations(30 * 24 * 3600_000))
-    await expect(safepoint.run(insert, { id: key }, { scope: 'a', key })).rejects.toMatchObject({ code: 'key_expired', details: { state: 'succeeded' } })
+    await expect(safepoint.run(insert, { id: key }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'key_expired',
+      details: { state: 'succeeded' },
+    })
     const answer = await safepoint.cancel('a', key)
     expect(answer).toMatchObject({ outcome: 'too_late', state: 'succeeded' })
     expect(answer).not.toHaveProperty('result')

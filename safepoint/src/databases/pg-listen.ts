@@ -1,5 +1,5 @@
 import type { Subscription } from '../database.ts'
-import type { PgClient } from './pg.ts'
+import type { PgClient } from './pg-driver.ts'
 
 /** LISTEN on a connection of its own, again and again: `pg` gives up when its connection breaks. */
 export async function listenWith(
@@ -32,7 +32,9 @@ export async function listenWith(
     try {
       await client.connect()
       await new Promise<void>((resolve, reject) =>
-        client.query({ text: `listen "${channel.replaceAll('"', '""')}"` }, (error) => (error ? reject(error) : resolve())),
+        client.query({ text: `listen "${channel.replaceAll('"', '""')}"` }, (error) =>
+          error ? reject(error) : resolve(),
+        ),
       )
       failures = 0
       if (!over) onState('listening')

@@ -1,11 +1,19 @@
-import { sqlState, type Isolation, type Result, type SqlTransaction, type Statement, type TransactionEnd, type TransactionOptions } from '../database.ts'
-import { wire, type PgClient } from './pg.ts'
+import {
+  sqlState,
+  type Result,
+  type SqlTransaction,
+  type Statement,
+  type TransactionEnd,
+  type TransactionOptions,
+} from '../database.ts'
+import { wire, type PgClient, type PgDriver, type WireStatement } from './pg-driver.ts'
+import { sendFlight } from './pg-flight.ts'
 
 interface Opening {
   readonly prepared: boolean
-  readonly isolation: Isolation | undefined
-  readonly readOnly: boolean | undefined
-  readonly first: readonly Statement[]
+  readonly driver: PgDriver
+  /** BEGIN, and the statements that go with it. */
+  readonly opening: readonly WireStatement[]
   readonly stopRunning: (pid: number) => Promise<void>
 }
 
@@ -25,57 +33,52 @@ const stopPatience = 5000
 export function openTransaction(client: PgClient, opening: Opening): OpenTransaction {
   let begun = false
   let unsettled = 0
-  let closed: Error | undefined
+  let closed = false
   let beginning: unknown
   let backendPid = opening.prepared ? client.processID : undefined
   let onIdle: (() => void) | undefined
   let broken: unknown
 
-  const send = (config: object, settle: (error: unknown, result: any) => void) => {
+  const send = (
+    statements: readonly WireStatement[],
+    settle: (error: Error | undefined, results: Result[]) => void,
+  ) => {
     unsettled++
-    client.query(config, (error, result) => {
+    sendFlight(opening.driver, client, statements, (error, results) => {
       unsettled--
-      if (error && sqlState(error) === undefined) broken ??= error
-      else if (error && fatal(error)) broken ??= error
-      settle(error ?? undefined, result)
+      if (error && (sqlState(error) === undefined || fatal(error))) broken ??= error
+      settle(error, results)
       if (unsettled === 0) onIdle?.()
     })
   }
-  const begin = () => {
+  /** BEGIN and what goes first, to be sent together with `statements`. */
+  const opened = (statements: readonly WireStatement[]): readonly WireStatement[] => {
     begun = true
-    send({ text: beginText(opening) }, (error) => (beginning ??= error))
-    for (const statement of opening.first) {
-      send(wire(statement, opening.prepared), (error, result) => {
-        beginning ??= error
-        backendPid = result?.rows?.[0]?.backend_pid ?? backendPid
-      })
-    }
+    return opening.opening.concat(statements)
   }
-  /** Whatever is sent by `write` leaves in one packet. */
-  const flight = (write: () => void) => {
-    const stream = client.connection?.stream
-    stream?.cork?.()
-    try {
-      write()
-    } finally {
-      stream?.uncork?.()
-    }
+  const noteOpening = (error: Error | undefined, results: Result[]) => {
+    if (error && results.length < opening.opening.length) beginning ??= error
+    backendPid ??= results[1]?.rows?.[0]?.backend_pid
   }
 
   const tx: SqlTransaction = {
     query<Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<Row>> {
       const asked: Statement = typeof statement === 'string' ? { text: statement, values: values ?? [] } : statement
-      if (closed) return Promise.reject(closed)
+      if (closed) return Promise.reject(new Error(closedMessage))
       if (transactionControl.test(asked.text)) {
-        return Promise.reject(new Error('A handler cannot begin, commit or roll back: its transaction is the engine\'s.'))
+        return Promise.reject(
+          new Error("A handler cannot begin, commit or roll back: its transaction is the engine's."),
+        )
       }
       return new Promise((resolve, reject) => {
-        const settle = (error: unknown, result: Result<Row>) => (error ? reject(beginning ?? error) : resolve(result))
-        if (begun) send(wire(asked, opening.prepared), settle)
+        const one = wire(asked, opening.prepared)
+        if (begun)
+          send([one], (error, results) => (error ? reject(beginning ?? error) : resolve(results[0] as Result<Row>)))
         else
-          flight(() => {
-            begin()
-            send(wire(asked, opening.prepared), settle)
+          send(opened([one]), (error, results) => {
+            noteOpening(error, results)
+            if (error) reject(error)
+            else resolve(results.at(-1) as Result<Row>)
           })
       })
     },
@@ -100,33 +103,34 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
       await drained
     }
     if (broken !== undefined) return false
-    return new Promise((resolve) => send({ text: 'rollback' }, (error) => resolve(!error && broken === undefined)))
+    return new Promise((resolve) => send([rollback], (error) => resolve(!error && broken === undefined)))
   }
 
-  const commit = async <T>(value: T, statements: readonly Statement[]): Promise<{ end: TransactionEnd<T>; reusable: boolean }> => {
-    const results: Result[] = []
-    let failure: unknown
-    let tag: string | undefined
-    let commitError: unknown
-    await new Promise<void>((resolve) => {
-      flight(() => {
-        if (!begun) begin()
-        for (const statement of statements) {
-          send(wire(statement, opening.prepared), (error, result) => (error ? (failure ??= error) : results.push(result)))
-        }
-        send({ text: 'commit' }, (error, result) => {
-          commitError = error
-          tag = result?.command
-          resolve()
-        })
-      })
-    })
-    if (tag === 'COMMIT') return { end: { end: 'committed', value, results }, reusable: true }
-    if (tag === 'ROLLBACK' || (commitError !== undefined && sqlState(commitError) !== undefined && !fatal(commitError))) {
-      const error = beginning ?? failure ?? commitError ?? new Error('The transaction had been aborted by a failed statement.')
-      return { end: { end: 'rolled back', error, interrupted: false }, reusable: broken === undefined }
+  const commit = async <T>(
+    value: T,
+    statements: readonly Statement[],
+  ): Promise<{ end: TransactionEnd<T>; reusable: boolean }> => {
+    const last = statements
+      .map((statement) => wire(statement, opening.prepared))
+      .concat(opening.prepared ? namedCommit : plainCommit)
+    const ahead = begun ? 0 : opening.opening.length
+    const [error, results] = await new Promise<[Error | undefined, Result[]]>((resolve) =>
+      send(begun ? last : opened(last), (error, results) => resolve([error, results])),
+    )
+    const tag = error ? undefined : results.at(-1)?.command
+    if (tag === 'COMMIT') return { end: { end: 'committed', value, results: results.slice(ahead, -1) }, reusable: true }
+    if (error && (sqlState(error) === undefined || fatal(error)))
+      return { end: { end: 'unknown', error }, reusable: false }
+    // Refused, by a statement or by COMMIT itself: nothing is committed. Behind one Sync the COMMIT was skipped, so say ROLLBACK.
+    const reusable = await rollBack()
+    return {
+      end: {
+        end: 'rolled back',
+        error: error ?? new Error('The transaction had been aborted by a failed statement.'),
+        interrupted: false,
+      },
+      reusable,
     }
-    return { end: { end: 'unknown', error: commitError }, reusable: false }
   }
 
   return {
@@ -136,28 +140,37 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
         if (signal?.aborted) return resolve({ interrupted: true, reason: signal.reason })
         const onAbort = () => resolve({ interrupted: true, reason: signal?.reason })
         signal?.addEventListener('abort', onAbort, { once: true })
-        work(tx).then(
-          (value) => {
-            signal?.removeEventListener('abort', onAbort)
-            resolve({ value })
-          },
-          (error) => {
-            signal?.removeEventListener('abort', onAbort)
-            resolve({ error })
-          },
-        )
+        const settle = (outcome: { value: any } | { error: unknown }) => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve(outcome)
+        }
+        try {
+          work(tx).then(
+            (value) => settle({ value }),
+            (error) => settle({ error }),
+          )
+        } catch (error) {
+          settle({ error })
+        }
       })
-      closed = new Error('The transaction is over: a handler\'s `tx` is closed when the handler returns or is stopped.')
+      closed = true
       const rolledBack = async (error: unknown, interrupted: boolean) => {
         const reusable = await rollBack()
         return { end: { end: 'rolled back', error: beginning ?? error, interrupted } as const, reusable }
       }
       if ('interrupted' in outcome) return rolledBack(outcome.reason, true)
       if ('error' in outcome) return rolledBack(outcome.error, false)
-      if (unsettled > 0) return rolledBack(new Error('The handler returned before all of its statements were answered: await each of them.'), false)
+      if (unsettled > 0)
+        return rolledBack(
+          new Error('The handler returned before all of its statements were answered: await each of them.'),
+          false,
+        )
       if (signal?.aborted) return rolledBack(signal.reason, true)
       if (begun && client.getTransactionStatus?.() === 'I') {
-        return rolledBack(new Error('The handler ended its transaction by itself; what it committed is not protected.'), false)
+        return rolledBack(
+          new Error('The handler ended its transaction by itself; what it committed is not protected.'),
+          false,
+        )
       }
       let last: readonly Statement[] | 'rollback'
       try {
@@ -174,9 +187,11 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
   }
 }
 
-function beginText({ isolation, readOnly }: Opening): string {
-  return `begin${isolation ? ` isolation level ${isolation}` : ''}${readOnly ? ' read only' : ''}`
-}
+const closedMessage = "The transaction is over: a handler's `tx` is closed when the handler returns or is stopped."
+
+const plainCommit: WireStatement = { text: 'commit', values: [], queryMode: 'extended' }
+const namedCommit: WireStatement = { name: 'sp_commit', text: 'commit', values: [] }
+const rollback: WireStatement = { text: 'rollback' }
 
 /** BEGIN, COMMIT, END, ABORT, PREPARE TRANSACTION and ROLLBACK (but not ROLLBACK TO a savepoint), behind any comments. */
 const transactionControl =

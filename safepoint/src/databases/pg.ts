@@ -1,5 +1,4 @@
 import {
-  isAway,
   sqlState,
   type Database,
   type Result,
@@ -11,31 +10,9 @@ import {
 } from '../database.ts'
 import { engineError } from '../errors.ts'
 import { listenWith } from './pg-listen.ts'
+import { wire, type PgClient, type PgDriver, type PgPool, type WireStatement } from './pg-driver.ts'
+import { sendFlight } from './pg-flight.ts'
 import { openTransaction, type OpenTransaction } from './pg-transaction.ts'
-
-/** The parts of a `pg` client that are used. */
-export interface PgClient {
-  query(config: object, callback: (error: Error | null, result: any) => void): unknown
-  connect(): Promise<unknown>
-  end(): Promise<void>
-  release?(error?: Error | boolean): void
-  on(event: string, listener: (...args: any[]) => void): unknown
-  getTransactionStatus?(): string | null
-  readonly processID?: number | null
-  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } }
-}
-
-export interface PgPool {
-  connect(): Promise<PgClient & { release(error?: Error | boolean): void }>
-  on(event: string, listener: (...args: any[]) => void): unknown
-  end(): Promise<void>
-}
-
-/** What `import pg from 'pg'` gives (pg 8.20 or newer). */
-export interface PgDriver {
-  readonly Pool: new (config: any) => PgPool
-  readonly Client: new (config: any) => PgClient
-}
 
 export interface PgDatabaseOptions {
   readonly driver: PgDriver
@@ -53,7 +30,12 @@ export interface PgDatabaseOptions {
    */
   readonly prepared?: boolean
   /** Milliseconds. Defaults: connect 1500, statement 30 000, lock 10 000, idle in transaction 30 000. */
-  readonly timeouts?: { readonly connect?: number; readonly statement?: number; readonly lock?: number; readonly idleInTransaction?: number }
+  readonly timeouts?: {
+    readonly connect?: number
+    readonly statement?: number
+    readonly lock?: number
+    readonly idleInTransaction?: number
+  }
 }
 
 const urgentLockTimeout = 2000
@@ -113,26 +95,43 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     }
     const client = await connect(pool)
     return new Promise((resolve, reject) => {
-      client.query(wire(statement, prepared), (error, result) => {
+      sendFlight(driver, client, [wire(statement, prepared)], (error, results) => {
         client.release(error && sqlState(error) === undefined ? error : undefined)
         if (error) reject(error)
-        else resolve(result)
+        else resolve(results[0] as Result<Row>)
       })
     })
+  }
+
+  const openings = new Map<string, readonly WireStatement[]>()
+  /** BEGIN, the settings where they travel with the transaction, and what the caller wants to go first. */
+  const openingOf = (
+    { isolation, readOnly, first }: TransactionOptions<any>,
+    settings: Statement | undefined,
+  ): readonly WireStatement[] => {
+    const text = `begin${isolation ? ` isolation level ${isolation}` : ''}${readOnly ? ' read only' : ''}`
+    let opening = openings.get(text)
+    if (!opening) {
+      const begin = wire({ name: `sp_${text.replaceAll(' ', '_')}`, text, values: [] }, prepared)
+      openings.set(text, (opening = settings ? [begin, wire(settings, false)] : [begin]))
+    }
+    return first && first.length > 0 ? opening.concat(first.map((statement) => wire(statement, prepared))) : opening
   }
 
   const stopRunning = async (pid: number): Promise<void> => {
     await query({ text: 'select pg_cancel_backend($1::int)', values: [pid] }, { urgent: true })
   }
 
-  const transaction = async <T>(options: TransactionOptions<T>, run: (tx: SqlTransaction) => Promise<T>): Promise<TransactionEnd<T>> => {
+  const transaction = async <T>(
+    options: TransactionOptions<T>,
+    run: (tx: SqlTransaction) => Promise<T>,
+  ): Promise<TransactionEnd<T>> => {
     const { pool, first } = options.urgent ? urgent : work
     const client = await connect(pool)
     const open: OpenTransaction = openTransaction(client, {
+      driver,
       prepared,
-      isolation: options.isolation,
-      readOnly: options.readOnly,
-      first: [...(first ? [first] : []), ...(options.first ?? [])],
+      opening: openingOf(options, first),
       stopRunning,
     })
     const { end, reusable } = await open.run(options, run)
@@ -145,7 +144,12 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     transaction,
     sql: (tx) => tx,
     listen: (channel, onMessage, onState): Promise<Subscription> =>
-      listenWith(() => new driver.Client({ connectionString: directUrl, application_name: 'safepoint-listen', keepAlive: true }), channel, onMessage, onState),
+      listenWith(
+        () => new driver.Client({ connectionString: directUrl, application_name: 'safepoint-listen', keepAlive: true }),
+        channel,
+        onMessage,
+        onState,
+      ),
     async close() {
       await Promise.all([work.pool.end(), urgent.pool.end()])
     },
@@ -156,14 +160,8 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
 function localSettings(settings: Record<string, string>): Statement {
   const names = Object.keys(settings).filter((name) => name !== 'default_transaction_isolation')
   const calls = names.map((name, index) => `set_config('${name}', $${index + 1}::text, true)`)
-  return { text: `select ${calls.join(', ')}, pg_backend_pid() as backend_pid`, values: names.map((name) => settings[name]) }
+  return {
+    text: `select ${calls.join(', ')}, pg_backend_pid() as backend_pid`,
+    values: names.map((name) => settings[name]),
+  }
 }
-
-/** A statement as `pg` takes it. Always the extended protocol, which refuses several statements in one text. */
-export function wire(statement: Statement, prepared: boolean): object {
-  return prepared && statement.name !== undefined
-    ? { name: statement.name, text: statement.text, values: statement.values as unknown[] }
-    : { text: statement.text, values: statement.values as unknown[], queryMode: 'extended' }
-}
-
-export { isAway }

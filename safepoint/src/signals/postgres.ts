@@ -16,7 +16,7 @@ type Message = readonly [topic: string, data: string]
 export function postgresBus(database: Database<any>, channel = 'safepoint'): SignalBus {
   const local = localBus()
   const self = uuidv7().slice(-12)
-  let waiting: Message[] = []
+  const waiting: Message[] = []
   let sending = false
   let subscription: Subscription | undefined
   let closed = false
@@ -26,7 +26,14 @@ export function postgresBus(database: Database<any>, channel = 'safepoint'): Sig
     while (waiting.length > 0 && !closed) {
       const batch = takeBatch()
       await database
-        .query({ name: 'sp_notify', text: 'select pg_notify($1::text, $2::text)', values: [channel, JSON.stringify([self, batch])] }, { urgent: true })
+        .query(
+          {
+            name: 'sp_notify',
+            text: 'select pg_notify($1::text, $2::text)',
+            values: [channel, JSON.stringify([self, batch])],
+          },
+          { urgent: true },
+        )
         .catch(() => undefined)
     }
     sending = false
@@ -81,7 +88,8 @@ function parse(payload: string): { readonly sender: string; readonly messages: r
     const value: unknown = JSON.parse(payload)
     if (!Array.isArray(value) || typeof value[0] !== 'string' || !Array.isArray(value[1])) return undefined
     const messages = value[1].filter(
-      (message): message is Message => Array.isArray(message) && typeof message[0] === 'string' && typeof message[1] === 'string',
+      (message): message is Message =>
+        Array.isArray(message) && typeof message[0] === 'string' && typeof message[1] === 'string',
     )
     return { sender: value[0], messages }
   } catch {

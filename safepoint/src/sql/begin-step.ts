@@ -63,7 +63,7 @@ export const attemptStep = (
   name: 'sp_attempt_step',
   text: `with fenced as (
       update safepoint.operation set call_until = greatest(call_until, clock_timestamp() + $6::float8 * interval '1 millisecond')
-      where scope = $1::text and key = $2::text and state = $5::text and epoch = $3::integer
+      where scope = $1::text and key = $2::text and state::text = $5::text and epoch = $3::integer
       returning 1
     ), attempted as (
       update safepoint.step set epoch = $3::integer,

@@ -36,7 +36,7 @@ export const cancelOperation = (request: CancelRequest): Statement => ({
       insert into safepoint.cancel_event
         (id, scope, key, operation_id, operation_name, request_key, actor, reason, outcome, state, noop, counts, payload)
       select $6::uuid, scope, key, id, name, $7::text, $4::text, $5::text,
-        case when state in ('succeeded', 'failed') then 'too_late' when state = 'running' then 'not_cancellable' else state end,
+        case when state in ('succeeded', 'failed') then 'too_late' when state = 'running' then 'not_cancellable' else state::text end,
         state, cancels > 1 or state in ('running', 'succeeded', 'failed'),
         json_build_object('begun', begun, 'toUndo', to_undo, 'cancels', cancels)::text, $8::text
       from cancelled

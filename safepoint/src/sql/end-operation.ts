@@ -27,17 +27,17 @@ export const refuseOperation = ({ scope, key, epoch }: Held, body: Uint8Array, r
   name: 'sp_refuse_operation',
   text: `with refused as (
       update safepoint.operation set
-        state = case when to_undo = 0 then 'failed' else 'undoing' end,
+        state = (case when to_undo = 0 then 'failed' else 'undoing' end)::safepoint.state,
         target = case when to_undo = 0 then target else 'failed' end,
         body = $4::bytea, reason = $5::text,
         ended_at = case when to_undo = 0 then clock_timestamp() end,
         lease_until = case when to_undo = 0 and to_sweep = 0 then null else lease_until end,
-        cleanup = case when to_undo = 0 and to_sweep > 0 then 'pending' end,
+        cleanup = (case when to_undo = 0 and to_sweep > 0 then 'pending' end)::safepoint.cleanup,
         undo_deadline_at = clock_timestamp() + undo_for * interval '1 millisecond'
       where scope = $1::text and key = $2::text and state = 'running' and epoch = $3::integer
       returning state
     )
-    select coalesce((select state from refused), safepoint.lost()::text) as state`,
+    select coalesce((select state::text from refused), safepoint.lost()::text) as state`,
   values: [scope, key, epoch, body, reason],
 })
 
@@ -45,13 +45,13 @@ export const refuseOperation = ({ scope, key, epoch }: Held, body: Uint8Array, r
 export const finishUndo = ({ scope, key, epoch }: Held): Statement => ({
   name: 'sp_finish_undo',
   text: `with ended as (
-      update safepoint.operation set state = target, ended_at = clock_timestamp(), stopped_at = coalesce(stopped_at, clock_timestamp()),
-        cleanup = case when to_sweep > 0 then 'pending' end,
+      update safepoint.operation set state = target::text::safepoint.state, ended_at = clock_timestamp(), stopped_at = coalesce(stopped_at, clock_timestamp()),
+        cleanup = (case when to_sweep > 0 then 'pending' end)::safepoint.cleanup,
         lease_until = case when to_sweep > 0 then lease_until end
       where scope = $1::text and key = $2::text and state = 'undoing' and epoch = $3::integer
       returning state
     )
-    select coalesce((select state from ended), safepoint.lost()::text) as state`,
+    select coalesce((select state::text from ended), safepoint.lost()::text) as state`,
   values: [scope, key, epoch],
 })
 
@@ -63,7 +63,7 @@ export const askHuman = ({ scope, key, epoch }: Held, step: string): Statement =
       where scope = $1::text and key = $2::text and state = 'undoing' and epoch = $3::integer
       returning state
     )
-    select coalesce((select state from asked), safepoint.lost()::text) as state`,
+    select coalesce((select state::text from asked), safepoint.lost()::text) as state`,
   values: [scope, key, epoch, step],
 })
 
@@ -78,7 +78,7 @@ export const acknowledgeStop = ({ scope, key, epoch }: Held): Statement => ({
 /** What swept the leftovers of a cancelled operation came to. */
 export const finishCleanup = ({ scope, key, epoch }: Held, cleanup: 'done' | 'needs_attention'): Statement => ({
   name: 'sp_finish_cleanup',
-  text: `update safepoint.operation set cleanup = $4::text, lease_until = null
+  text: `update safepoint.operation set cleanup = $4::safepoint.cleanup, lease_until = null
     where scope = $1::text and key = $2::text and epoch = $3::integer and cleanup = 'pending'`,
   values: [scope, key, epoch, cleanup],
 })

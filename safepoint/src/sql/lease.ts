@@ -2,7 +2,10 @@ import type { Statement } from '../database.ts'
 import { operationColumns, type OperationRow } from './operation-row.ts'
 
 /** Extends the leases this process holds; a row that does not come back is no longer its own. */
-export const renewLeases = (held: ReadonlyArray<{ scope: string; key: string; epoch: number }>, lease: number): Statement => ({
+export const renewLeases = (
+  held: ReadonlyArray<{ scope: string; key: string; epoch: number }>,
+  lease: number,
+): Statement => ({
   name: 'sp_renew_leases',
   text: `update safepoint.operation o set lease_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
     from unnest($1::text[], $2::text[], $3::integer[]) as held (scope, key, epoch)
@@ -54,7 +57,7 @@ export const releaseLease = (scope: string, key: string, epoch: number): Stateme
 export const enforceDeadlines: Statement = {
   name: 'sp_enforce_deadlines',
   text: `update safepoint.operation set
-      state = case when state = 'undoing' then 'needs_attention' when to_undo = 0 then 'cancelled' else 'undoing' end,
+      state = (case when state = 'undoing' then 'needs_attention' when to_undo = 0 then 'cancelled' else 'undoing' end)::safepoint.state,
       target = case when state = 'running' and to_undo > 0 then 'cancelled' else target end,
       reason = case when state = 'running' then 'deadline' else reason end,
       cancels = cancels + (state = 'running')::integer,

@@ -9,7 +9,10 @@ export const recordAnswer = (
   key: string,
   position: number,
   epoch: number,
-  answer: { readonly kind: 'answer' | 'error' | 'absent' | 'undone' | 'undo error'; readonly payload: string | undefined },
+  answer: {
+    readonly kind: 'answer' | 'error' | 'absent' | 'undone' | 'undo error'
+    readonly payload: string | undefined
+  },
 ): Statement => ({
   name: 'sp_record_answer',
   text: `with evidence as (

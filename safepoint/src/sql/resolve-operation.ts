@@ -1,11 +1,16 @@
 import type { Statement } from '../database.ts'
 
 /** An operator's decision. `retry` frees the lease, so that the next poll of any process takes the undo up again. */
-export const resolveOperation = (scope: string, key: string, decision: 'retry' | 'cancelled' | 'failed', reason: string): Statement => ({
+export const resolveOperation = (
+  scope: string,
+  key: string,
+  decision: 'retry' | 'cancelled' | 'failed',
+  reason: string,
+): Statement => ({
   name: 'sp_resolve_operation',
   text: `with resolved as (
       update safepoint.operation set
-        state = case when $3::text = 'retry' then 'undoing' else $3::text end,
+        state = (case when $3::text = 'retry' then 'undoing' else $3::text end)::safepoint.state,
         ended_at = case when $3::text = 'retry' then null else clock_timestamp() end,
         lease_until = case when $3::text = 'retry' then clock_timestamp() end,
         undo_deadline_at = clock_timestamp() + undo_for * interval '1 millisecond',

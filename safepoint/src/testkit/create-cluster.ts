@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { serverAccount } from './postgres-binaries.ts'
-import { openServerFolder, serverEnvironment } from './postmaster.ts'
+import { openServerFolder } from './postmaster.ts'
 import { startPostgresError } from './start-postgres-error.ts'
+import { serverEnvironment } from './tied-process.ts'
 
 /**
  * Makes a cluster with one superuser, `postgres`, whose password is put into `passwordFile` (mode 0600); every
@@ -64,7 +65,9 @@ function run(command: string, args: string[], descriptors: (number | 'ignore')[]
       })
     }
     child.once('error', (error) =>
-      reject(startPostgresError('start_failed', `Could not run ${command}: ${error.message}. Set DATABASE_URL.`, error)),
+      reject(
+        startPostgresError('start_failed', `Could not run ${command}: ${error.message}. Set DATABASE_URL.`, error),
+      ),
     )
     child.once('close', (code, signal) => {
       if (code === 0) return resolve()

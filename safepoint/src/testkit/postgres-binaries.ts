@@ -21,7 +21,10 @@ export function serverAccount(): { uid?: number; gid?: number } {
 export function preparePostgresBinaries(major: 15 | 18, given?: string): string {
   const source = given ?? locate(major)
   if (!fs.existsSync(path.join(source, 'bin', 'postgres'))) {
-    throw startPostgresError('no_binaries', `There is no bin/postgres in ${source}. Set DATABASE_URL to use a PostgreSQL of your own.`)
+    throw startPostgresError(
+      'no_binaries',
+      `There is no bin/postgres in ${source}. Set DATABASE_URL to use a PostgreSQL of your own.`,
+    )
   }
   const { uid } = serverAccount()
   if (hydrateLinks(source) && (uid === undefined || canRun(source))) return source
@@ -75,20 +78,33 @@ function hydrateLinks(folder: string): boolean {
 function canRun(folder: string): boolean {
   if (!isOpen(folder)) return false
   const everybody = (file: string, mode: number) => (fs.statSync(path.join(folder, file)).mode & mode) === mode
-  return everybody('bin/postgres', 0o005) && everybody('bin/initdb', 0o005) && everybody('lib', 0o005) && everybody('share', 0o005)
+  return (
+    everybody('bin/postgres', 0o005) &&
+    everybody('bin/initdb', 0o005) &&
+    everybody('lib', 0o005) &&
+    everybody('share', 0o005)
+  )
 }
 
 function copyOnce(source: string): string {
   const user = process.getuid?.() ?? 0
-  const key = createHash('sha256').update(fs.readFileSync(path.join(source, 'bin', 'postgres'))).digest('hex').slice(0, 12)
-  const parent = [os.tmpdir(), '/tmp', '/var/tmp'].find((place) => fs.existsSync(place) && (user !== 0 || isOpen(place)))
-  if (parent === undefined) throw startPostgresError('no_binaries', `No temporary folder for a copy of ${source}. Set DATABASE_URL.`)
+  const key = createHash('sha256')
+    .update(fs.readFileSync(path.join(source, 'bin', 'postgres')))
+    .digest('hex')
+    .slice(0, 12)
+  const parent = [os.tmpdir(), '/tmp', '/var/tmp'].find(
+    (place) => fs.existsSync(place) && (user !== 0 || isOpen(place)),
+  )
+  if (parent === undefined)
+    throw startPostgresError('no_binaries', `No temporary folder for a copy of ${source}. Set DATABASE_URL.`)
   const copy = path.join(parent, `safepoint-postgres-${user}-${key}`)
   if (!fs.existsSync(copy)) {
     const draft = fs.mkdtempSync(`${copy}-`)
     try {
-      fs.cpSync(source, draft, { recursive: true })
-      if (!hydrateLinks(draft)) throw startPostgresError('no_binaries', `Could not make the links of ${draft}. Set DATABASE_URL.`)
+      // Links as they are: made absolute, they would lead back to what cannot be reached.
+      fs.cpSync(source, draft, { recursive: true, verbatimSymlinks: true })
+      if (!hydrateLinks(draft))
+        throw startPostgresError('no_binaries', `Could not make the links of ${draft}. Set DATABASE_URL.`)
       openToReaders(draft, user === 0)
       fs.renameSync(draft, copy)
     } catch (error) {
@@ -100,7 +116,10 @@ function copyOnce(source: string): string {
   // The temporary folder is everybody's: run nothing from it that another user could have put there or can change.
   const found = fs.lstatSync(copy)
   if (!found.isDirectory() || found.uid !== user || (found.mode & 0o022) !== 0) {
-    throw startPostgresError('no_binaries', `${copy} is not a private folder of this user; remove it, or set DATABASE_URL.`)
+    throw startPostgresError(
+      'no_binaries',
+      `${copy} is not a private folder of this user; remove it, or set DATABASE_URL.`,
+    )
   }
   return copy
 }
@@ -118,5 +137,6 @@ function openToReaders(place: string, forEverybody: boolean): void {
   if (found.isSymbolicLink()) return
   const mode = found.isDirectory() || (found.mode & 0o100) !== 0 ? 0o755 : 0o644
   fs.chmodSync(place, forEverybody ? mode : mode & 0o700)
-  if (found.isDirectory()) for (const entry of fs.readdirSync(place)) openToReaders(path.join(place, entry), forEverybody)
+  if (found.isDirectory())
+    for (const entry of fs.readdirSync(place)) openToReaders(path.join(place, entry), forEverybody)
 }

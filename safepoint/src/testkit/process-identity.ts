@@ -34,7 +34,10 @@ export function findProcessCommand(pid: number): string | undefined {
   const line = readIfThere(`/proc/${pid}/cmdline`)
   if (line !== undefined) return line.replaceAll('\0', ' ').trim()
   try {
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
   } catch {
     return undefined
   }

@@ -1,12 +1,12 @@
-import type { ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { createCluster } from './create-cluster.ts'
 import { claimExclusively } from './exclusive-claim.ts'
 import { preparePostgresBinaries } from './postgres-binaries.ts'
-import { adoptPostmaster, findPostmaster, launchPostmaster, openServerFolder, type Postmaster, stopPostmaster } from './postmaster.ts'
+import { findPostmaster, openServerFolder, type Postmaster, stopPostmaster } from './postmaster.ts'
 import { startPostgresError } from './start-postgres-error.ts'
+import { spawnTied } from './tied-process.ts'
 
 export interface StartPostgresOptions {
   /** The folder of this database: its cluster, password and log. Made if it is not there; kept by `stop()`. */
@@ -30,7 +30,7 @@ export interface RunningPostgres {
   url: string
   port: number
   pid: number
-  /** The server was running already: left by an owner that was killed, or owned by another process. */
+  /** The server is another running process's. */
   attached: boolean
   /** Stops the server and resolves when it is gone. Does nothing to a server that another running process owns. */
   stop: () => Promise<void>
@@ -40,9 +40,8 @@ export interface RunningPostgres {
  * Starts the PostgreSQL that npm installed, on 127.0.0.1 only, with a password. For tests, demonstrations and
  * development: glibc Linux and macOS.
  *
- * The server ends with the process that started it, however that ends; a server that outlived its owner all the same
- * (its watch was killed too) is attached to. A second start on the same folder attaches to the first one's server. As
- * root the server runs as `nobody`.
+ * The server ends with the process that started it, however that ends, and the next start recovers what it held. A
+ * second start on the same folder meanwhile attaches to the first one's server. As root the server runs as `nobody`.
  *
  * Throws an error with `code` `unsupported_platform`, `no_binaries`, `port_in_use`, `data_dir_in_use`,
  * `wrong_version` or `start_failed`, and a message for whoever typed the command.
@@ -56,36 +55,33 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Runn
   const binaries = preparePostgresBinaries(major, options.binaries)
   makeDataDir(dataDir)
 
-
   let claim = claimExclusively(dataDir, 'postgres')
   while (!claim.held) {
     const running = findPostmaster(cluster)
     if (running?.status === 'ready') return describe(running, { passwordFile, attached: true, stop: async () => {} })
     if (performance.now() > deadline) {
-      throw startPostgresError('data_dir_in_use', `${dataDir} is in use by process ${claim.holder.pid}, whose database does not get ready.`)
+      throw startPostgresError(
+        'data_dir_in_use',
+        `${dataDir} is in use by process ${claim.holder.pid}, whose database does not get ready.`,
+      )
     }
     await pause(25)
     claim = claimExclusively(dataDir, 'postgres')
   }
   const { release } = claim
   try {
-    let running = await findSettled(cluster, deadline)
-    const attached = running !== undefined
-    let watch: ChildProcess
-    if (running === undefined) {
-      if (!fs.existsSync(cluster)) await createCluster({ binaries, major, cluster, passwordFile, fsync })
-      checkVersion(cluster, major)
-      ;({ running, watch } = await launch({ options, dataDir, cluster, binaries, deadline }))
-    } else {
-      watch = adoptPostmaster(running.pid)
-    }
-    const { pid } = running
+    // A server without an owner: its owner was killed, and it is being shut down or, if the shell beside it was killed
+    // too, never will be. Which of the two cannot be told without a race, so it is stopped; the data is in its files.
+    const left = findPostmaster(cluster)
+    if (left !== undefined) await stopPostmaster(left.pid, patience)
+    if (!fs.existsSync(cluster)) await createCluster({ binaries, major, cluster, passwordFile, fsync })
+    checkVersion(cluster, major)
+    const running = await launch({ options, dataDir, cluster, binaries, deadline })
     const stop = async () => {
-      await stopPostmaster(pid, 10_000)
-      if (attached) watch.kill()
+      await stopPostmaster(running.pid, patience)
       release()
     }
-    return describe(running, { passwordFile, attached, stop })
+    return describe(running, { passwordFile, attached: false, stop })
   } catch (error) {
     release()
     throw error
@@ -101,23 +97,17 @@ function makeDataDir(dataDir: string): void {
   }
 }
 
-/** A server without an owner, once it is ready; one that is shutting down is waited for and is none. */
-async function findSettled(cluster: string, deadline: number): Promise<Postmaster | undefined> {
-  for (;;) {
-    const running = findPostmaster(cluster)
-    if (running === undefined || running.status === 'ready') return running
-    if (performance.now() > deadline) {
-      throw startPostgresError('start_failed', `The PostgreSQL of an earlier run (process ${running.pid}) is ${running.status} and does not get further.`)
-    }
-    await pause(25)
-  }
-}
-
 function checkVersion(cluster: string, major: number): void {
   const found = fs.readFileSync(path.join(cluster, 'PG_VERSION'), 'utf8').trim()
   if (found === String(major)) return
-  throw startPostgresError('wrong_version', `${cluster} was made by PostgreSQL ${found} and cannot be opened by ${major}.`)
+  throw startPostgresError(
+    'wrong_version',
+    `${cluster} was made by PostgreSQL ${found} and cannot be opened by ${major}.`,
+  )
 }
+
+/** Milliseconds a fast shutdown may take before it becomes an immediate one. */
+const patience = 10_000
 
 interface Launch {
   options: StartPostgresOptions
@@ -127,7 +117,7 @@ interface Launch {
   deadline: number
 }
 
-async function launch({ options, dataDir, cluster, binaries, deadline }: Launch): Promise<{ running: Postmaster; watch: ChildProcess }> {
+async function launch({ options, dataDir, cluster, binaries, deadline }: Launch): Promise<Postmaster> {
   const { fsync = true, settings = {} } = options
   const logFile = path.join(dataDir, 'server.log')
   for (;;) {
@@ -145,8 +135,13 @@ async function launch({ options, dataDir, cluster, binaries, deadline }: Launch)
       port,
       unix_socket_directories: '',
     }
-    const args = Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-    const watch = launchPostmaster({ postgres: path.join(binaries, 'bin', 'postgres'), folder, args, log })
+    const watch = spawnTied({
+      command: path.join(binaries, 'bin', 'postgres'),
+      args: ['-D', folder.path, ...Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      endSignal: 'INT',
+      log,
+      descriptor: folder.stdio,
+    })
     folder.close()
     fs.closeSync(log)
     let ended: string | undefined
@@ -154,7 +149,7 @@ async function launch({ options, dataDir, cluster, binaries, deadline }: Launch)
     watch.once('exit', (code, signal) => (ended = `ended with ${code ?? signal}`))
     while (ended === undefined) {
       const running = findPostmaster(cluster)
-      if (running?.status === 'ready') return { running, watch }
+      if (running?.status === 'ready') return running
       if (performance.now() > deadline) {
         if (running !== undefined) await stopPostmaster(running.pid, 1000)
         throw startPostgresError('start_failed', `PostgreSQL did not get ready in time; its log is ${logFile}.`)
@@ -164,7 +159,9 @@ async function launch({ options, dataDir, cluster, binaries, deadline }: Launch)
     const lines = fs.readFileSync(logFile, 'utf8').trim().split('\n')
     const text = lines.join('\n')
     // Somebody took the free port first; or the children of a killed server are still on their way out.
-    const passing = (options.port === undefined && text.includes('Address already in use')) || text.includes('pre-existing shared memory block')
+    const passing =
+      (options.port === undefined && text.includes('Address already in use')) ||
+      text.includes('pre-existing shared memory block')
     if (!passing || performance.now() > deadline) {
       const reason = lines.findLast((line) => /FATAL|PANIC/.test(line)) ?? lines.at(-1) ?? ended
       throw startPostgresError('start_failed', `PostgreSQL did not start: ${reason} (its log is ${logFile}).`)
@@ -173,13 +170,23 @@ async function launch({ options, dataDir, cluster, binaries, deadline }: Launch)
   }
 }
 
-function describe(running: Postmaster, rest: { passwordFile: string; attached: boolean; stop: () => Promise<void> }): RunningPostgres {
+function describe(
+  running: Postmaster,
+  rest: { passwordFile: string; attached: boolean; stop: () => Promise<void> },
+): RunningPostgres {
   const { pid, port } = running
   const password = fs.readFileSync(rest.passwordFile, 'utf8').trim()
-  return { url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, port, pid, attached: rest.attached, stop: rest.stop }
+  return {
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    port,
+    pid,
+    attached: rest.attached,
+    stop: rest.stop,
+  }
 }
 
-function findFreePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+export function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = net.createServer().once('error', reject)
     probe.listen(0, '127.0.0.1', () => {
@@ -191,9 +198,17 @@ function findFreePort(): Promise<number> {
 
 function refuseUsedPort(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const probe = net.createServer().once('error', (error) =>
-      reject(startPostgresError('port_in_use', `Port ${port} is in use, so PostgreSQL cannot listen on it (${error.message}).`, error)),
-    )
+    const probe = net
+      .createServer()
+      .once('error', (error) =>
+        reject(
+          startPostgresError(
+            'port_in_use',
+            `Port ${port} is in use, so PostgreSQL cannot listen on it (${error.message}).`,
+            error,
+          ),
+        ),
+      )
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()))
   })
 }

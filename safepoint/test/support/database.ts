@@ -2,6 +2,7 @@ import pg from 'pg'
 import { afterAll, inject } from 'vitest'
 import { dropDatabase } from '../../src/testkit/index.ts'
 import type { Major, Template } from './database-broker.ts'
+import type {} from './global-setup.ts'
 import { until } from './until.ts'
 
 export interface TestDatabase {

@@ -14,6 +14,7 @@ declare module 'vitest' {
 const prefix = `safepoint-test-${process.getuid?.() ?? 0}-`
 const keptMark = 'kept'
 const keepFor = 24 * 3600 * 1000
+const keepMost = 3
 
 /** Lends every test file its databases; what the servers held is removed at the end, unless a test that failed kept one. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -33,10 +34,17 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 /** Folders of runs that were killed, and kept ones that nobody wants any more. */
 function sweep(): void {
-  for (const name of fs.readdirSync(os.tmpdir()).filter((entry) => entry.startsWith(prefix))) {
-    const folder = path.join(os.tmpdir(), name)
-    const mark = fs.statSync(path.join(folder, keptMark), { throwIfNoEntry: false })
-    if (mark !== undefined && Date.now() - mark.mtimeMs < keepFor) continue
+  const keptAt = (folder: string) =>
+    fs.statSync(path.join(folder, keptMark), { throwIfNoEntry: false })?.mtimeMs ?? Infinity
+  const folders = fs
+    .readdirSync(os.tmpdir())
+    .filter((entry) => entry.startsWith(prefix))
+    .map((entry) => path.join(os.tmpdir(), entry))
+  const wanted = folders
+    .filter((folder) => Date.now() - keptAt(folder) < keepFor && keptAt(folder) !== Infinity)
+    .sort((a, b) => keptAt(b) - keptAt(a))
+    .slice(0, keepMost)
+  for (const folder of folders.filter((entry) => !wanted.includes(entry))) {
     try {
       if (claimExclusively(folder, 'run').held) fs.rmSync(folder, { recursive: true, force: true })
     } catch {

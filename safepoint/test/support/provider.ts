@@ -19,7 +19,7 @@ export async function startProvider() {
   const server = http.createServer((request, response) => {
     let text = ''
     request.on('data', (chunk) => (text += chunk))
-    request.on('end', async () => {
+    const handle = async () => {
       const key = String(request.headers['idempotency-key'])
       const body = text === '' ? {} : JSON.parse(text)
       const path = request.url!
@@ -30,10 +30,10 @@ export async function startProvider() {
       }
       if (path === '/charge') {
         const fault = faults.shift()
-        if (fault === 'drop before') return request.socket.destroy()
+        if (fault === 'drop before') return void request.socket.destroy()
         if (fault === 'decline') return answer(402, { declined: true })
         if (!book.has(key)) book.set(key, { amount: body.amount, refunded: false })
-        if (fault === 'accept, then drop') return request.socket.destroy()
+        if (fault === 'accept, then drop') return void request.socket.destroy()
         if (fault) await fault.hold
         return answer(200, { chargeKey: key })
       }
@@ -48,7 +48,8 @@ export async function startProvider() {
         return answer(200, {})
       }
       answer(404, {})
-    })
+    }
+    request.on('end', () => void handle())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }

@@ -1,0 +1,112 @@
+import type { Result } from '../database.ts'
+import type { PgClient, PgDriver, WireStatement } from './pg-driver.ts'
+
+/**
+ * Sends statements that leave together, and settles once all of them are answered: with the first error, and the results of
+ * those that came to their end.
+ *
+ * Once the connection knows the named ones they travel behind one Sync: one packet to send, one to wake up for, and after an
+ * error the server skips the rest. Before that `pg` sends each with a Sync of its own (it keeps the books of what is prepared),
+ * in one packet all the same: there a COMMIT behind an error answers ROLLBACK.
+ */
+export function sendFlight(
+  driver: PgDriver,
+  client: PgClient,
+  statements: readonly WireStatement[],
+  settle: (error: Error | undefined, results: Result[]) => void,
+): void {
+  const { connection } = client
+  const known = connection?.parsedStatements
+  if (
+    driver.Query &&
+    connection &&
+    known &&
+    statements.every(({ name, text }) => name === undefined || known[name] === text)
+  ) {
+    sendBehindOneSync(driver.Query, client, connection, statements, settle)
+  } else {
+    sendOneByOne(client, statements, settle)
+  }
+}
+
+function sendOneByOne(
+  client: PgClient,
+  statements: readonly WireStatement[],
+  settle: (error: Error | undefined, results: Result[]) => void,
+): void {
+  const stream = client.connection?.stream
+  const results: Result[] = []
+  let failure: Error | undefined
+  let waiting = statements.length
+  stream?.cork?.()
+  try {
+    for (const statement of statements) {
+      client.query(statement, (error, result) => {
+        if (error) failure ??= error
+        else results.push(result)
+        if (--waiting === 0) settle(failure, results)
+      })
+    }
+  } finally {
+    stream?.uncork?.()
+  }
+}
+
+type Connection = NonNullable<PgClient['connection']>
+type QueryClass = NonNullable<PgDriver['Query']>
+
+function sendBehindOneSync(
+  Query: QueryClass,
+  client: PgClient,
+  connection: Connection,
+  statements: readonly WireStatement[],
+  settle: (error: Error | undefined, results: Result[]) => void,
+): void {
+  // What cannot be sent of one statement (a value that has no text) must keep the COMMIT behind it from being sent.
+  let unsendable: Error | undefined
+  const flight = new Query('', undefined, (error, results) => {
+    if (error || unsendable)
+      settle(
+        unsendable ?? error ?? undefined,
+        [flight._results].flat().filter((result: Result) => result.command),
+      )
+    else settle(undefined, Array.isArray(results) ? results : [results])
+  })
+  flight.submit = () => {
+    const packet = packetOf(connection)
+    for (const { name, text, values } of statements) {
+      const one = new Query(text, values, (error) => (unsendable ??= error ?? undefined))
+      // Given as an option it would be copied by descriptors, which is the costliest thing `pg` does for a statement.
+      one.name = name
+      one.prepare(packet.connection)
+      if (unsendable) break
+    }
+    packet.messages.push(syncMessage)
+    connection.stream?.write?.(Buffer.concat(packet.messages))
+    packet.messages.length = 0
+    return null
+  }
+  client.query(flight, undefined as never)
+}
+
+interface Packet {
+  readonly messages: Uint8Array[]
+  /** The connection, except that it gathers what is sent, and sends no Sync. */
+  readonly connection: Connection
+}
+
+const packets = new WeakMap<Connection, Packet>()
+const syncMessage = Buffer.from([0x53, 0, 0, 0, 4])
+
+function packetOf(real: Connection): Packet {
+  let packet = packets.get(real)
+  if (!packet) {
+    const messages: Uint8Array[] = []
+    const connection = Object.create(real, {
+      sync: { value: () => {} },
+      _send: { value: (message: Uint8Array) => messages.push(message) },
+    }) as Connection
+    packets.set(real, (packet = { messages, connection }))
+  }
+  return packet
+}
