@@ -81,7 +81,8 @@ create table safepoint.audit (
   actor text,
   reason text,
   at timestamptz not null default clock_timestamp(),
-  primary key (scope, key, seq)
+  -- a key whose first run left nothing may have a second one
+  primary key (scope, key, id, seq)
 );
 
 -- SPEC.md section 5 (states.ts holds the same table), the identity of a row, the epoch's direction, and one gap-free audit

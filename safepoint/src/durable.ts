@@ -6,7 +6,7 @@ import { changed, letGo, stop, type Hold } from './hold.ts'
 import { Failure, Finish, type DurableContext, type DurableOperation, type ResponseHead } from './operation.ts'
 import type { Progress } from './protocol.ts'
 import { backOff, describe, findRow, insideAtomic, sleep, translate } from './run.ts'
-import { markUndone, refuseOperation, succeedOperation } from './sql/end-operation.ts'
+import { markUndone, refuseOperation, succeedOperation, withdrawOperation } from './sql/end-operation.ts'
 import { releaseLease } from './sql/lease.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'
 import type { OperationRow } from './sql/operation-row.ts'
@@ -83,6 +83,7 @@ export async function drive(hold: Hold): Promise<Answer<any> | undefined> {
         if (row.state === 'cancelled') stop(hold, row.reason ?? 'cancelled')
         return row.state === 'needs_attention' ? undefined : await answerFromRow(row, hold.fingerprint, hold.operation)
       } catch (error) {
+        if (error instanceof Withdrawn) throw error.cause
         if (hold.over || performance.now() > hold.leaseUntil) return undefined
         if (sqlState(error) === lostState) continue
         const known = translate(error)
@@ -116,6 +117,7 @@ async function forward(hold: Hold): Promise<void> {
   hold.recorded = rows
   const { signal } = hold.controller
   let head: ResponseHead = {}
+  let noted: unknown
   let returned: unknown
   let input: unknown
   try {
@@ -130,6 +132,7 @@ async function forward(hold: Hold): Promise<void> {
       ifMatch: hold.ifMatch,
       safepoint: () => signal.throwIfAborted(),
       respond: (given) => void (head = { ...head, ...given }),
+      note: (value) => void (noted = value),
       fail: (code, message, details) => new Failure(code, message, details),
       steps: stepCalls(hold) as any,
       read: (work) => readOnly(hold, work),
@@ -140,12 +143,12 @@ async function forward(hold: Hold): Promise<void> {
     returned = await Promise.race([operation.run(context, input), aborted(signal)])
   } catch (error) {
     if (signal.aborted) return void (await Promise.allSettled([...hold.calls]))
-    if (sqlState(error) === lostState || isAway(error) || (isSafepointError(error) && error.code === 'unavailable'))
-      throw error
+    if (sqlState(error) === lostState || isAway(error) || isUnavailable(error)) throw error
+    if (await withdraw(hold)) throw new Withdrawn(translate(error))
     returned = refusalOf(hold, error)
   }
   const finish = returned instanceof Finish ? returned : new Finish<any, unknown>(async () => returned)
-  await settle(hold, finish, input, () => head)
+  await settle(hold, finish, input, () => ({ head, noted }))
 }
 
 /** The last transaction: the handler's statements and the gate, committed together or not at all. */
@@ -153,7 +156,7 @@ async function settle(
   hold: Hold,
   finish: Finish<any, unknown>,
   input: unknown,
-  head: () => ResponseHead,
+  said: () => { readonly head: ResponseHead; readonly noted: unknown },
 ): Promise<void> {
   const { engine, operation, scope, key } = hold
   for (let attempt = 1; ; attempt++) {
@@ -167,8 +170,9 @@ async function settle(
             refusal = result
             return 'rollback'
           }
-          rendered = renderResult(result, head())
-          const recorded = operation.undo?.record({ input, result, operationId: hold.id })
+          const { head, noted } = said()
+          rendered = renderResult(result, head)
+          const recorded = operation.undo?.record({ input, result, operationId: hold.id, noted })
           const gate = succeedOperation(hold, {
             ...rendered,
             undoInput: recorded === undefined ? undefined : JSON.stringify(recorded),
@@ -190,6 +194,7 @@ async function settle(
         await sleep(backOff(attempt))
         continue
       }
+      if (await withdraw(hold)) throw new Withdrawn(translate(end.error))
       refusal = refusalOf(hold, end.error)
     }
     const { body } = renderFailure(refusal)
@@ -199,7 +204,21 @@ async function settle(
   }
 }
 
-/** What a handler's throw comes to: its row is written, so that it ends as a refusal, and what it has done is undone. */
+/** The handler threw before its first step: there is nothing to undo, and nothing to remember. */
+class Withdrawn extends Error {
+  constructor(reason: unknown) {
+    super('The handler threw before its first step.', { cause: reason })
+  }
+}
+
+async function withdraw(hold: Hold): Promise<boolean> {
+  const { rows } = await hold.engine.database.query(withdrawOperation(hold))
+  return rows.length > 0
+}
+
+const isUnavailable = (error: unknown) => isSafepointError(error) && error.code === 'unavailable'
+
+/** What a handler's throw comes to once a step has begun: its row is written, so that it ends as a refusal, and what it has done is undone. */
 function refusalOf(hold: Hold, error: unknown): Failure {
   const known = translate(error)
   if (isSafepointError(known)) {

@@ -48,4 +48,4 @@ export type {
 export type { SignalBus } from './signals/signal-bus.ts'
 export type { StandardSchema } from './standard-schema.ts'
 export type { CancelAnswer, ErrorCode, OperationView, Outcome, Problem, Progress, State } from './protocol.ts'
-export { isAway } from './database.ts'
+export { isAway, sqlState } from './database.ts'

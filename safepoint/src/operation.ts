@@ -41,6 +41,8 @@ export interface OperationContext {
   safepoint(): void
   /** Sets the status and headers the result is answered with. */
   respond(head: ResponseHead): void
+  /** What the declared undo needs to know besides input and result, such as what was there before; handed to its `record`. */
+  note(noted: unknown): void
   /** Makes a refusal to *return*: stored as the final answer of this key. Throw a SafepointError to refuse without a trace. */
   fail<Code extends string>(code: Code, message: string, details?: Readonly<Record<string, unknown>>): Failure<Code>
 }
@@ -165,6 +167,8 @@ export type UndoOrKeep<Tx, Input, Result> =
           readonly input: Input
           readonly result: Result
           readonly operationId: string
+          /** What the handler noted last. */
+          readonly noted: any
         }) => unknown
       }
       readonly keep?: never

@@ -103,6 +103,7 @@ async function attemptOnce(
 ): Promise<Attempt> {
   const input = await parseInput(operation.input, run.input)
   let head: ResponseHead = {}
+  let noted: unknown
   let rendered: Rendered | undefined
   let failure: Failure | undefined
   const end = await engine.database.transaction<unknown>(
@@ -115,7 +116,7 @@ async function attemptOnce(
           return 'rollback'
         }
         rendered = renderResult(result, head)
-        const recorded = operation.undo?.record({ input, result, operationId: run.id })
+        const recorded = operation.undo?.record({ input, result, operationId: run.id, noted })
         const gate = settleOperation({
           ...settlementOf(run, operation.name, rendered),
           undoInput: recorded === undefined ? undefined : JSON.stringify(recorded),
@@ -135,6 +136,7 @@ async function attemptOnce(
         ifMatch: run.ifMatch,
         safepoint: () => signal.throwIfAborted(),
         respond: (given) => void (head = { ...head, ...given }),
+        note: (value) => void (noted = value),
         fail: (code, message, details) => new Failure(code, message, details),
       }
       return insideAtomic.run(true, () => operation.run(context, input))

@@ -3,6 +3,7 @@ import { checkKey, type Engine } from './engine.ts'
 import { engineError } from './errors.ts'
 import type { AnyOperation } from './operation.ts'
 import { findRow } from './run.ts'
+import type { OperationRow } from './sql/operation-row.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import { startRun } from './start.ts'
 
@@ -59,10 +60,20 @@ export async function undo(
       details: { ...reference, ...(operation?.keep !== undefined && { keep: operation.keep }) },
     })
   }
-  const undoKey = `~undo:${row.id}`
+  const undoKey = await undoKeyOf(engine, scope, row)
   if (row.undo_input === null && !row.undone_key) {
     throw engineError('key_expired', 'What the undo needs to know is no longer kept.', { details: reference })
   }
   const input: UndoInput = { recorded: row.undo_input === null ? undefined : JSON.parse(row.undo_input) }
   return startRun(engine, undoing, input, { scope, key: undoKey, fingerprintOf: row.id, undoes: key, ...options })
+}
+
+/** The key of the undo: one, unless an earlier undo was refused and left the operation as it was. */
+async function undoKeyOf(engine: Engine, scope: string, row: OperationRow): Promise<string> {
+  if (row.undone_key) return row.undone_key
+  const first = `~undo:${row.id}`
+  for (let attempt = 1, key = first; ; key = `${first}:${++attempt}`) {
+    const earlier = await findRow(engine, scope, key)
+    if (earlier?.state !== 'failed' && earlier?.state !== 'cancelled') return key
+  }
 }

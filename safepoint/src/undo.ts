@@ -9,8 +9,14 @@ import { findSteps, type StepRow } from './sql/find-steps.ts'
 import { failUndo, recordAnswer, recordUndone } from './sql/record-answer.ts'
 import { attemptCall, contextOf, findUntilQuiet, messageOf, outsideOf, parse, stepKey, stringify } from './steps.ts'
 
-/** How often an undo is tried before a human is asked. */
+/**
+ * How often a transaction is tried before a human is asked. A provider is asked until the operation's undo deadline, which ends
+ * in `needs_attention` too (I6).
+ */
 const undoTries = 8
+
+/** How often a cleanup is tried, in about five minutes, before a human is asked: nobody waits for it. */
+const cleanupTries = 64
 
 /** Undoes the steps of an operation in reverse order, each at most once in effect (I8), and ends it. */
 export async function undoSteps(hold: Hold): Promise<void> {
@@ -98,7 +104,7 @@ async function undoOutsideStep(hold: Hold, step: OutsideStep<any, any>, row: Ste
       }),
     )
     const hopeless = isSafepointError(error) && error.effect === 'none' && !error.retryable
-    if (hopeless || attempt >= undoTries) throw new UndoFailed(messageOf(error), { cause: error })
+    if (hopeless) throw new UndoFailed(messageOf(error), { cause: error })
     await pause(hold, attempt)
   }
 }
@@ -116,7 +122,10 @@ async function settleBackward(
     engine.database.query(recordAnswer(scope, key, row.position, epoch, { kind, payload }))
   const key_ = stepKey(hold.id, row.name, row.call)
   if (settle?.close) {
-    await persist(hold, step, (signal, attempt) => settle.close!(request, contextOf(hold, key_, signal, attempt)))
+    const closed = await persist(hold, step, (signal, attempt) =>
+      settle.close!(request, contextOf(hold, key_, signal, attempt)),
+    )
+    if (closed === refusedForGood) throw new UndoFailed(`The provider refuses to close step ${row.name}.`)
     await record('absent', undefined)
     return { happened: false }
   }
@@ -146,13 +155,14 @@ async function persist(
   hold: Hold,
   step: OutsideStep<any, any>,
   call: (signal: AbortSignal, attempt: number) => Promise<unknown>,
+  tries = Number.POSITIVE_INFINITY,
 ): Promise<unknown> {
   for (let attempt = 1; ; attempt++) {
     const outcome = await attemptCall(step.timeout, undefined, (signal) => call(signal, attempt))
     if (!('error' in outcome)) return outcome.value
     const { error } = outcome
     if (isSafepointError(error) && error.effect === 'none' && !error.retryable) return refusedForGood
-    if (attempt >= undoTries) throw new UndoFailed(messageOf(error), { cause: error })
+    if (attempt >= tries) throw new UndoFailed(messageOf(error), { cause: error })
     await pause(hold, attempt)
   }
 }
@@ -184,12 +194,17 @@ export async function sweep(hold: Hold): Promise<void> {
         if (end.end !== 'committed') throw end.error
       } else {
         const request = parse(row.request)
-        await persist(hold, outside, (signal, attempt) =>
-          outside.cleanup!(
-            { request, response: parse(row.response) },
-            contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-cleanup`, signal, attempt),
-          ),
+        const swept = await persist(
+          hold,
+          outside,
+          (signal, attempt) =>
+            outside.cleanup!(
+              { request, response: parse(row.response) },
+              contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-cleanup`, signal, attempt),
+            ),
+          cleanupTries,
         )
+        if (swept === refusedForGood) throw new UndoFailed(`The provider refuses to sweep step ${row.name}.`)
       }
       await engine.database.query(
         recordAnswer(scope, key, row.position, hold.epoch, { kind: 'undone', payload: undefined }),

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { defineOperation, outsideStep, transactionStep } from '../src/index.ts'
+import { conflict, defineOperation, outsideStep, transactionStep } from '../src/index.ts'
 import { moves } from '../src/states.ts'
 import { anything, testEngine } from './support/engine.ts'
 import { startProvider } from './support/provider.ts'
@@ -68,6 +68,15 @@ const stalled = defineOperation({
   keep: 'a test',
   steps: { put, charge: stalling },
   run: handler,
+})
+const busy = defineOperation({
+  name: 'checkout.busy',
+  input: anything,
+  keep: 'a test',
+  steps: { put },
+  run: async (): Promise<object> => {
+    throw conflict('a payment is under way')
+  },
 })
 const blind = defineOperation({
   name: 'checkout.blind',
@@ -139,7 +148,7 @@ const sweepable = defineOperation({
 })
 
 const { safepoint, sql, another } = await testEngine(
-  [checkout, repeating, stalled, blind, leaver, hurried, refundable, sweepable],
+  [checkout, repeating, stalled, busy, blind, leaver, hurried, refundable, sweepable],
   {
     lease: 600,
     poll: 100,
@@ -415,5 +424,20 @@ describe('a take-over', () => {
     const [row] = await sql('select epoch from safepoint.operation where key = $1', [key])
     expect(row?.epoch).toBe(2)
     expect(provider.charged() - before).toBe(1)
+  })
+})
+
+describe('a handler that throws', () => {
+  it('before its first step leaves nothing: the key is free', async () => {
+    const key = unique()
+    await expect(safepoint.run(busy, { id: key, amount: 5 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'conflict',
+      retryable: true,
+    })
+    expect(await safepoint.find('a', key)).toEqual({ state: 'none' })
+    await expect(safepoint.run(busy, { id: key, amount: 5 }, { scope: 'a', key })).rejects.toMatchObject({
+      code: 'conflict',
+    })
+    expect(await safepoint.cancel('a', key)).toMatchObject({ outcome: 'cancelled' })
   })
 })

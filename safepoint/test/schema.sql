@@ -20,7 +20,7 @@ table audit
   column actor text
   column reason text
   column at timestamp with time zone not null default clock_timestamp()
-  constraint audit_pkey PRIMARY KEY (scope, key, seq)
+  constraint audit_pkey PRIMARY KEY (scope, key, id, seq)
 
 table cancel_event
   column id uuid not null

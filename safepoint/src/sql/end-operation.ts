@@ -6,6 +6,18 @@ interface Held {
   readonly epoch: number
 }
 
+/**
+ * A handler that threw before its first step has left nothing: its row goes and the key is free. No row comes back when a step
+ * has begun, or when somebody else has decided meanwhile.
+ */
+export const withdrawOperation = ({ scope, key, epoch }: Held): Statement => ({
+  name: 'sp_withdraw_operation',
+  text: `delete from safepoint.operation
+    where scope = $1::text and key = $2::text and state = 'running' and epoch = $3::integer and begun = 0
+    returning key`,
+  values: [scope, key, epoch],
+})
+
 /** The gate of a durable operation, sent with the COMMIT of its last transaction. An error when it loses. */
 export const succeedOperation = (
   { scope, key, epoch }: Held,

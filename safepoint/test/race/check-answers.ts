@@ -55,7 +55,8 @@ export function findUntrue(told: readonly Told[], facts: Facts): string[] {
   const text = (body: Uint8Array | null | undefined) => (body ? Buffer.from(body).toString() : '')
   const result = row?.body && row.body.length > 0 ? JSON.parse(text(row.body)) : undefined
   const claim = (index: number, holds: boolean, what: string) => {
-    if (!holds) untrue.push(`${told[index]?.who ?? 'everybody'}: ${what}; effects ${effects}, row ${row?.state ?? 'none'}`)
+    if (!holds)
+      untrue.push(`${told[index]?.who ?? 'everybody'}: ${what}; effects ${effects}, row ${row?.state ?? 'none'}`)
   }
   const ended = (state: State) => row?.state === state && effects === (state === 'succeeded' ? 1 : 0)
 
@@ -70,8 +71,8 @@ export function findUntrue(told: readonly Told[], facts: Facts): string[] {
   )
   claim(
     -1,
-    answeredCancels.filter(({ said }) => (said as CancelAnswer).outcome === 'cancelled' && !('repeat' in said!)).length <=
-      1,
+    answeredCancels.filter(({ said }) => (said as CancelAnswer).outcome === 'cancelled' && !('repeat' in said!))
+      .length <= 1,
     'more than one cancel was told to be the first',
   )
 
@@ -80,7 +81,11 @@ export function findUntrue(told: readonly Told[], facts: Facts): string[] {
       const { code = '', message } = one.threw
       const ran = facts.ranAs[index] ?? []
       if (one.call === 'run')
-        claim(index, code === 'indeterminate' || !(row?.state === 'succeeded' && ran.includes(row.id)), `told ${code || message}, and was committed`)
+        claim(
+          index,
+          code === 'indeterminate' || !(row?.state === 'succeeded' && ran.includes(row.id)),
+          `told ${code || message}, and was committed`,
+        )
       if (one.call === 'cancel') claim(index, nothingTold.has(code), `a cancel threw ${code || message}`)
       if (one.call === 'find') claim(index, nothingTold.has(code), `a look threw ${code || message}`)
       continue
@@ -149,4 +154,7 @@ function isFinal({ call, said }: Told): boolean {
   return ['succeeded', 'failed', 'cancelled', 'too_late'].includes((said as Answer | CancelAnswer).outcome)
 }
 
-const headOf = ({ status, headers }: { status: number; headers: Readonly<Record<string, string>> }) => ({ status, headers })
+const headOf = ({ status, headers }: { status: number; headers: Readonly<Record<string, string>> }) => ({
+  status,
+  headers,
+})

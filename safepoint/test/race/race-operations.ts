@@ -1,6 +1,12 @@
-import { defineOperation, type AtomicContext, type Isolation, type SqlTransaction } from '../../src/index.ts'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import {
+  defineOperation,
+  type AtomicContext,
+  type Isolation,
+  type SqlTransaction,
+  type StandardSchema,
+} from '../../src/index.ts'
 import { sleep } from '../../src/run.ts'
-import { anything } from './anything.ts'
 
 /** One part of a transaction's time: PostgreSQL's, or the handler's own. */
 export interface Part {
@@ -13,7 +19,7 @@ export interface RaceInput {
   readonly parts: readonly Part[]
   /** Whether the handler listens to its signal at all. */
   readonly obeys: boolean
-  /** A foreign key, checked at COMMIT, that is not there. */
+  /** Its row has a foreign key, checked at COMMIT, to what is not there. */
   readonly failsAtCommit: boolean
   /** Refuses at its end: rolled back, and stored as `failed`. */
   readonly declines: boolean
@@ -21,7 +27,7 @@ export interface RaceInput {
   readonly ledgerSlot: number | undefined
 }
 
-/** What one run of a handler came to; how the race knows afterwards what it has met. */
+/** What one run of a handler came to: how a race knows afterwards what it has met. Times as in `now`. */
 export interface Trace {
   readonly operationId: string
   readonly attempt: number
@@ -30,26 +36,33 @@ export interface Trace {
   returnedAt?: number
 }
 
+/** Milliseconds of the host's monotonic clock, which all of its processes share. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6
+
+/** The handlers that a call has started, wherever it is awaited. */
+export const tracing = new AsyncLocalStorage<Trace[]>()
 
 export const raceTables = `
   create table race_parent (id text primary key);
   insert into race_parent values ('there');
-  create table race_effect (id text not null, operation_id uuid not null,
+  create table race_effect (key text not null, operation_id uuid not null,
     parent text references race_parent deferrable initially deferred);
-  create index race_effect_id on race_effect (id);
+  create index race_effect_key on race_effect (key);
   create table race_ledger (slot integer primary key, n integer not null default 0);
-  insert into race_ledger (slot) select generate_series(0, 31)`
+  insert into race_ledger (slot) select generate_series(0, 1)`
 
-/** Operations of some 150 ms, one an isolation level. `returning` is called when a handler has done all its statements. */
-export function raceOperations(traces: Map<string, Trace[]>, returning: (key: string) => void) {
-  const handler = async (ctx: AtomicContext<SqlTransaction>, input: RaceInput) => {
+const input: StandardSchema<RaceInput, RaceInput> = {
+  '~standard': { version: 1, vendor: 'race', validate: (value) => ({ value: value as RaceInput }) },
+}
+
+/** One operation an isolation level; the input says how it behaves. `returning` is told when its statements are done. */
+export function raceOperations(returning: (key: string) => void) {
+  const run = async (ctx: AtomicContext<SqlTransaction>, input: RaceInput) => {
     const trace: Trace = { operationId: ctx.operationId, attempt: ctx.attempt, startedAt: now() }
-    const name = `${input.id}`
-    traces.set(name, [...(traces.get(name) ?? []), trace])
+    tracing.getStore()?.push(trace)
     ctx.signal.addEventListener('abort', () => (trace.signalledAt ??= now()), { once: true })
-    await ctx.tx.query('insert into race_effect (id, operation_id, parent) values ($1::text, $2::uuid, $3::text)', [
-      input.id,
+    await ctx.tx.query('insert into race_effect (key, operation_id, parent) values ($1::text, $2::uuid, $3::text)', [
+      ctx.key,
       ctx.operationId,
       input.failsAtCommit ? 'not there' : 'there',
     ])
@@ -60,8 +73,8 @@ export function raceOperations(traces: Map<string, Trace[]>, returning: (key: st
     }
     if (input.ledgerSlot !== undefined)
       await ctx.tx.query('update race_ledger set n = n + 1 where slot = $1::integer', [input.ledgerSlot])
-    returning(ctx.key)
     trace.returnedAt = now()
+    returning(ctx.key)
     if (input.declines) return ctx.fail('card_declined', 'The card was declined.')
     ctx.respond({ status: 201, headers: { Location: `/things/${input.id}` } })
     return { id: input.id, operationId: ctx.operationId, attempt: ctx.attempt }
@@ -69,10 +82,14 @@ export function raceOperations(traces: Map<string, Trace[]>, returning: (key: st
   const at = (isolation: Isolation) =>
     defineOperation({
       name: `race.${isolation.replaceAll(' ', '-')}`,
-      input: anything,
-      keep: 'a race looks at what stays',
+      input,
+      keep: 'what stays is what the race looks at',
       isolation,
-      run: handler,
+      run,
     })
-  return { 'read committed': at('read committed'), 'repeatable read': at('repeatable read'), serializable: at('serializable') }
+  return {
+    'read committed': at('read committed'),
+    'repeatable read': at('repeatable read'),
+    serializable: at('serializable'),
+  } satisfies Record<Isolation, unknown>
 }

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { refuse, type AnyOperation } from 'safepoint'
+import { z } from 'zod'
+import { documentedRead, parseRequest } from '../http.ts'
+import type { Pantry } from '../pantry.ts'
+import { emailKeyOf, emailScopeOf, refreshGrace, sessionScopeOf } from './accounts.ts'
+import { findAccount, findCredentials, findTokenStanding, type TokenStanding } from './accounts.queries.ts'
+import { credentials, presentedToken, registration, signedIn, user, userOf } from './accounts.schema.ts'
+import { identityOf, requireAccount } from './authenticate.ts'
+import { endSession } from './end-session.ts'
+import type { openSession } from './open-session.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+import type { registerAccount } from './register-account.ts'
+import type { rotateSession } from './rotate-session.ts'
+
+export interface AccountOperations {
+  readonly registerAccount: ReturnType<typeof registerAccount>
+  readonly openSession: ReturnType<typeof openSession>
+  readonly rotateSession: ReturnType<typeof rotateSession>
+}
+
+export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations: AccountOperations): void {
+  const { database, tokens, safepoint } = pantry
+  const tags = ['people']
+  const bodyOf = (schema: z.ZodType) => {
+    const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
+    return json
+  }
+  const emailScope = (request: FastifyRequest) => ({ scope: emailScopeOf(emailIn(request)) })
+  /** Passwords are in no fingerprint: a hash that is quick to make is quick to guess from. */
+  const taggedPassword = (request: FastifyRequest) => {
+    const { email, password, ...rest } = request.body as Record<string, unknown>
+    return {
+      ...rest,
+      email: emailKeyOf(String(email)),
+      password: tokens.tagPassword(emailKeyOf(String(email)), String(password)),
+    }
+  }
+
+  app.operation({
+    method: 'POST',
+    url: '/api/auth/register',
+    operation: operations.registerAccount,
+    key: 'optional',
+    scope: emailScope,
+    fingerprintOf: taggedPassword,
+    input: async (request) => {
+      const { email, name, password } = parseRequest(registration, request.body)
+      return { email, name, passwordHash: await hashPassword(password) }
+    },
+    schema: {
+      summary: 'Make an account',
+      tags,
+      security: [],
+      body: bodyOf(registration),
+      response: signedIn,
+      status: 201,
+    },
+  })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/auth/login',
+    operation: operations.openSession,
+    key: 'optional',
+    scope: emailScope,
+    fingerprintOf: taggedPassword,
+    input: async (request) => {
+      const { email, password } = parseRequest(credentials, request.body)
+      const stored = await findCredentials(database, emailKeyOf(email))
+      const right = await verifyPassword(stored?.passwordHash, password)
+      if (!right || !stored) throw refuse('credentials_invalid', 'No account has this address and password.')
+      return { accountId: stored.id, credentialVersion: stored.credentialVersion }
+    },
+    schema: { summary: 'Log in', tags, security: [], body: bodyOf(credentials), response: signedIn },
+  })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/auth/refresh',
+    operation: operations.rotateSession,
+    key: (request) => `rotate ${createHash('sha256').update(presented(request).token).digest('base64url')}`,
+    scope: async (request) => {
+      const { standing } = await rememberStanding(request)
+      if (standing.usedFor !== null && standing.usedFor > refreshGrace) {
+        await end(standing.sessionId, 'token_reused')
+        throw refuse('token_reused', 'This token had been exchanged before.')
+      }
+      return { scope: sessionScopeOf(standing.sessionId), actor: standing.accountId }
+    },
+    fingerprintOf: () => null,
+    input: (request) => {
+      const { tokenId, standing } = presented(request)
+      return { tokenId, sessionId: standing.sessionId }
+    },
+    schema: {
+      summary: 'Exchange a refresh token',
+      tags,
+      security: [],
+      body: bodyOf(presentedToken),
+      response: signedIn,
+    },
+  })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/auth/logout',
+    operation: endSession as AnyOperation,
+    key: (request) => `logout ${presented(request).standing.sessionId}`,
+    scope: async (request) => {
+      const { standing } = await rememberStanding(request, { live: false })
+      return { scope: sessionScopeOf(standing.sessionId), actor: standing.accountId }
+    },
+    fingerprintOf: () => null,
+    input: (request) => ({ sessionId: presented(request).standing.sessionId, because: 'logout' as const }),
+    schema: { summary: 'Log out on this device', tags, security: [], body: bodyOf(presentedToken), status: 204 },
+  })
+
+  app.get(
+    '/api/me',
+    { ...documentedRead({ summary: 'Who I am', tags, response: user }), onRequest: requireAccount },
+    async (request, reply) => {
+      const account = await findAccount(database, identityOf(request).accountId)
+      if (!account) throw refuse('unauthenticated', 'This account is closed.')
+      return reply.header('etag', `"${account.version}"`).send(userOf(account))
+    },
+  )
+
+  interface Presented {
+    readonly token: string
+    readonly tokenId: string
+    readonly standing: TokenStanding
+  }
+  const shown = new WeakMap<FastifyRequest, Presented>()
+  const presented = (request: FastifyRequest) => shown.get(request)!
+
+  /** Looks the token up once a request, before anything else: 401 leaves no row. */
+  async function rememberStanding(request: FastifyRequest, { live = true } = {}): Promise<Presented> {
+    const { refreshToken } = parseRequest(presentedToken, request.body)
+    const tokenId = tokens.readRefreshToken(refreshToken)
+    const standing = tokenId === undefined ? undefined : await findTokenStanding(database, tokenId)
+    if (tokenId === undefined || !standing || (live && !standing.live))
+      throw refuse('token_invalid', 'This token is not valid.')
+    const found = { token: refreshToken, tokenId, standing }
+    shown.set(request, found)
+    return found
+  }
+
+  async function end(sessionId: string, because: 'token_reused'): Promise<void> {
+    await safepoint.run(endSession, { sessionId, because }, { scope: sessionScopeOf(sessionId), key: because })
+  }
+}
+
+function emailIn(request: FastifyRequest): string {
+  return parseRequest(z.looseObject({ email: z.string().min(1).max(254) }), request.body).email
+}

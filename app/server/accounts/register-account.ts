@@ -1,0 +1,37 @@
+import { defineOperation, refuse, uuidv7 } from 'safepoint'
+import { z } from 'zod'
+import { emailKeyOf, sessionLifetime } from './accounts.ts'
+import { insertAccount, insertSession } from './accounts.queries.ts'
+import { userOf, type OpenedSession } from './accounts.schema.ts'
+import { mintTokens, type SessionParts } from './mint-tokens.ts'
+
+/** Makes an account and its first session. The password comes in hashed: that takes longer than a transaction may. */
+export const registerAccount = (parts: SessionParts) =>
+  defineOperation({
+    name: 'account.register',
+    input: z.strictObject({ email: z.string(), name: z.string(), passwordHash: z.string() }),
+    errors: {
+      email_taken: 'There is an account with this address.',
+      session_ended: 'The session of this answer has ended since.',
+    },
+    onDisconnect: 'finish',
+    onCancel: 'No account is made.',
+    keep: 'An account is closed by its owner, who can log in from here on.',
+    fresh: mintTokens(parts),
+    async run({ tx, respond }, { email, name, passwordHash }): Promise<OpenedSession> {
+      const accountId = uuidv7()
+      const sessionId = uuidv7()
+      const made = await insertAccount(tx, {
+        id: accountId,
+        email,
+        emailKey: emailKeyOf(email),
+        name,
+        role: 'customer',
+        passwordHash,
+      })
+      if (!made) throw refuse('email_taken', 'There is an account with this address.')
+      await insertSession(tx, { sessionId, tokenId: uuidv7(), accountId, lifetime: sessionLifetime })
+      respond({ status: 201, headers: { location: '/api/me' } })
+      return { user: userOf(made), sessionId }
+    },
+  })

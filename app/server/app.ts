@@ -1,0 +1,176 @@
+import { existsSync } from 'node:fs'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import fastifyStatic from '@fastify/static'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { refuse, uuidv7 } from 'safepoint'
+import { headers } from 'safepoint/protocol'
+import { problemServerOptions, safepointFastify } from 'safepoint/fastify'
+import { z } from 'zod'
+import { accountsRoutes } from './accounts/accounts.routes.ts'
+import { authenticate, caller } from './accounts/authenticate.ts'
+import { addressesRoutes } from './addresses/addresses.routes.ts'
+import { cartRoutes } from './cart/cart.routes.ts'
+import { catalogRoutes } from './catalog/catalog.routes.ts'
+import type { Composed } from './compose.ts'
+import { originTest } from './cors.ts'
+import { documentedRead, jsonSchema } from './http.ts'
+import type { Logger } from './log.ts'
+import { ordersRoutes } from './orders/orders.routes.ts'
+import { paymentsRoutes } from './payments/payments.routes.ts'
+import { problems } from './problems.ts'
+
+export interface AppOptions {
+  readonly composed: Composed
+  readonly log: Logger
+  readonly corsOrigins?: readonly string[]
+  readonly corsSharedHosting?: 'allow' | 'refuse'
+  /** Why this process takes no more work; `undefined`: it does. */
+  readonly refusing?: () => string | undefined
+  /** The built pages, served at `/` where they are there. */
+  readonly webRoot?: string
+}
+
+/** The application without its process: routes, hooks, documentation. Listening and closing the database are its caller's. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { composed, log, corsOrigins = [], corsSharedHosting = 'refuse', webRoot } = options
+  const { pantry, operations } = composed
+  const app = Fastify({
+    ...problemServerOptions,
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 256 * 1024,
+    // Half-sent requests do not hold a connection.
+    requestTimeout: 30_000,
+    genReqId: (request) => acceptableId(request.headers['x-request-id']) ?? uuidv7(),
+  })
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header(headers.requestId, request.id)
+  })
+  app.addHook('onSend', async (request, reply) => {
+    // What an account is told, tokens included, is nobody else's.
+    if (!reply.hasHeader('cache-control') && request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    request.log.debug(
+      { method, route: routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'answered',
+    )
+  })
+
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        // It would send a page opened over plain HTTP elsewhere for its own scripts.
+        upgradeInsecureRequests: null,
+      },
+    },
+  })
+  const admits = originTest(corsOrigins, { allowSharedHosting: corsSharedHosting === 'allow' })
+  await app.register(cors, {
+    // Without an Origin, or from our own pages, there is nothing to allow.
+    origin: (origin, done) => done(null, origin !== undefined && admits(origin)),
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'authorization',
+      'content-type',
+      'if-match',
+      'if-none-match',
+      'accept-language',
+      ...own(['idempotencyKey', 'retryAttempt', 'requestId']),
+    ],
+    exposedHeaders: ['etag', 'location', ...own(['operationKey', 'replayed', 'retryAfter', 'requestId'])],
+    maxAge: 600,
+  })
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Pantry',
+        version: '1',
+        description: 'A grocery shop. Every write is an operation that is safe to cancel, to retry and to race.',
+      },
+      components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      security: [{ accessToken: [] }],
+    },
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+
+  authenticate(app, pantry.tokens)
+  await app.register(safepointFastify, {
+    safepoint: pantry.safepoint,
+    caller,
+    problems,
+    toJsonSchema: (schema: z.ZodType, io) => jsonSchema(schema, io),
+    notFoundHandler: false,
+  })
+  health(app, options)
+  app.get('/openapi.json', { schema: { hide: true } as object }, async () => app.swagger())
+  accountsRoutes(app, pantry, operations.accounts)
+  addressesRoutes(app, pantry)
+  catalogRoutes(app, pantry)
+  cartRoutes(app, pantry, operations.cart)
+  ordersRoutes(app, pantry, operations.orders)
+  paymentsRoutes(app, pantry)
+  await pages(app, webRoot)
+  return app
+}
+
+function health(app: FastifyInstance, { composed, refusing }: AppOptions): void {
+  const answer = z.strictObject({ status: z.literal('ok') })
+  app.get(
+    '/healthz',
+    documentedRead({ summary: 'The process is alive', tags: ['health'], response: answer, open: true }),
+    async () => ({ status: 'ok' }),
+  )
+  app.get(
+    '/readyz',
+    documentedRead({ summary: 'Database, migrations, not draining', tags: ['health'], response: answer, open: true }),
+    async () => {
+      const reason = refusing?.()
+      if (reason !== undefined) throw refuse('unavailable', reason, { retryable: true })
+      // Answers only where both sets of migrations have been run.
+      await composed.pantry.database.query({
+        name: 'ready',
+        text: 'select from safepoint.operation o, pantry.account a limit 0',
+      })
+      return { status: 'ok' }
+    },
+  )
+}
+
+/** The built single-page application: its files, and its entry page for whatever a browser asks that is no route. */
+async function pages(app: FastifyInstance, webRoot: string | undefined): Promise<void> {
+  const built = webRoot !== undefined && existsSync(webRoot)
+  if (built) {
+    await app.register(fastifyStatic, {
+      root: webRoot,
+      // The names of built files change with their content; the entry page's does not.
+      setHeaders: (reply, file) => {
+        void reply.header(
+          'cache-control',
+          /[/\\]assets[/\\]/.test(file) ? 'public, max-age=31536000, immutable' : 'no-cache',
+        )
+      },
+      cacheControl: false,
+    })
+  }
+  app.setNotFoundHandler((request, reply) => {
+    const forBrowser = request.method === 'GET' && /\btext\/html\b/.test(request.headers.accept ?? '')
+    if (built && forBrowser && !/^\/(api|docs|errors|images|assets)(\/|$)/.test(request.url))
+      return reply.sendFile('index.html')
+    return reply.problem(refuse('not_found', 'No such route.'))
+  })
+}
+
+const own = (names: ReadonlyArray<keyof typeof headers>): string[] => names.map((name) => headers[name].toLowerCase())
+
+const acceptableId = (given: string | string[] | undefined): string | undefined =>
+  typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : undefined

@@ -1,0 +1,52 @@
+import type { FastifyInstance } from 'fastify'
+import { refuse } from 'safepoint'
+import { z } from 'zod'
+import { documentedRead, isId, parseRequest, readCursor, writeCursor } from '../http.ts'
+import type { Pantry } from '../pantry.ts'
+import { findProduct, listProducts } from './catalog.queries.ts'
+import { product, productPage, productQuery } from './catalog.schema.ts'
+import { drawCategory } from './category-images.ts'
+
+export function catalogRoutes(app: FastifyInstance, { database }: Pantry): void {
+  const tags = ['shop']
+
+  app.get(
+    '/api/products',
+    documentedRead({ summary: 'What is sold', tags, querystring: productQuery, response: productPage, open: true }),
+    async (request, reply) => {
+      const { search, limit, cursor } = parseRequest(productQuery, request.query)
+      const [name, id] = readCursor(cursor, 2) ?? []
+      const after = name !== undefined && id !== undefined && isId(id) ? ([name, id] as const) : undefined
+      const found = await listProducts(database, { search, limit: limit + 1, after })
+      const items = found.slice(0, limit)
+      const last = items.at(-1)
+      return reply.send({ items, nextCursor: found.length > limit && last ? writeCursor([last.name, last.id]) : null })
+    },
+  )
+
+  app.get<{ Params: { id: string } }>(
+    '/api/products/:id',
+    documentedRead({
+      summary: 'One product',
+      tags,
+      params: z.strictObject({ id: z.string() }),
+      response: product,
+      open: true,
+    }),
+    async (request, reply) => {
+      const found = isId(request.params.id) ? await findProduct(database, request.params.id) : undefined
+      if (!found) throw refuse('product_not_found', 'There is no such product.')
+      return reply.send(found)
+    },
+  )
+
+  app.get<{ Params: { file: string } }>(
+    '/images/:file',
+    { schema: { hide: true } as object },
+    async (request, reply) => {
+      const drawing = drawCategory(request.params.file.replace(/\.svg$/, ''))
+      if (drawing === undefined) throw refuse('not_found', 'There is no such image.')
+      return reply.type('image/svg+xml').header('cache-control', 'public, max-age=86400').send(drawing)
+    },
+  )
+}

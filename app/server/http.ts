@@ -1,0 +1,77 @@
+import type { FastifyReply } from 'fastify'
+import { SafepointError } from 'safepoint'
+import { documented, type JsonSchema } from 'safepoint/fastify'
+import { z } from 'zod'
+
+/** Validates what a route reads itself; throws `input_invalid`, one entry a field. */
+export function parseRequest<Schema extends z.ZodType>(schema: Schema, received: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(received ?? {})
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+  throw new SafepointError('input_invalid', 'The input is not valid.', { details: { errors } })
+}
+
+export interface ReadDocumentation {
+  readonly summary: string
+  readonly tags: readonly string[]
+  readonly params?: z.ZodType
+  readonly querystring?: z.ZodType
+  readonly response?: z.ZodType
+  /** Needs no account. */
+  readonly open?: true
+}
+
+/** Route options of a read: what OpenAPI says about it. The handler validates with the same schemas. */
+export function documentedRead({ summary, tags, params, querystring, response, open }: ReadDocumentation) {
+  return documented({
+    summary,
+    tags,
+    ...(params && { params: jsonSchema(params, 'input') }),
+    ...(querystring && { querystring: jsonSchema(querystring, 'input') }),
+    ...(open && { security: [] }),
+    ...(response && {
+      response: {
+        200: { description: 'As asked.', content: { 'application/json': { schema: jsonSchema(response, 'output') } } },
+      },
+    }),
+  })
+}
+
+export function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
+  return json
+}
+
+/** Of a path. What is no id names nothing, so that it is as unknown as any other: the caller answers 404. */
+export function isId(value: string): boolean {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
+}
+
+/** Page size and place of a list. */
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().max(500).optional(),
+})
+
+export const writeCursor = (place: readonly string[]): string =>
+  Buffer.from(JSON.stringify(place)).toString('base64url')
+
+/** Throws `input_invalid` for what was not made by {@link writeCursor} of as many parts. */
+export function readCursor(cursor: string | undefined, parts: number): string[] | undefined {
+  if (cursor === undefined) return undefined
+  try {
+    const place: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    const whole =
+      Array.isArray(place) &&
+      place.length === parts &&
+      place.every((part) => typeof part === 'string' && !part.includes('\0'))
+    if (whole) return place as string[]
+  } catch {
+    // Falls through: it is not one of ours.
+  }
+  throw new SafepointError('input_invalid', 'The cursor is not valid.', {
+    details: { errors: [{ path: 'cursor', message: 'is not a cursor of this list' }] },
+  })
+}
+
+export const withVersion = (reply: FastifyReply, version: number): FastifyReply => reply.header('etag', `"${version}"`)

@@ -1,0 +1,26 @@
+/** How much of a variant is wanted, or held. */
+export interface StockLine {
+  readonly variantId: string
+  readonly quantity: number
+}
+
+/** A line that cannot be served, with what can be had of it now. */
+export interface ShortLine extends StockLine {
+  readonly available: number
+}
+
+export type Reserved =
+  | { readonly reserved: true; readonly expiresAt: Date }
+  /** Roll back: what was there of the other lines is reserved in this transaction. */
+  | { readonly reserved: false; readonly short: readonly ShortLine[] }
+
+export type MovementReason = 'delivery' | 'sale' | 'return' | 'correction' | 'loss'
+
+/** One entry a variant, in id order: stock rows are locked in one order everywhere, and demand is never split. */
+export function sumDemand(lines: readonly StockLine[]): StockLine[] {
+  const demand = new Map<string, number>()
+  for (const { variantId, quantity } of lines) demand.set(variantId, (demand.get(variantId) ?? 0) + quantity)
+  return [...demand]
+    .map(([variantId, quantity]) => ({ variantId, quantity }))
+    .sort((a, b) => (a.variantId < b.variantId ? -1 : 1))
+}

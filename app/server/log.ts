@@ -1,0 +1,20 @@
+import pino, { type Logger } from 'pino'
+import type { Config } from './config.ts'
+
+export type { Logger }
+
+/** Structured logs: JSON lines on stdout, or appended to `LOG_FILE`. */
+export function createLog({ logLevel, logFile }: Pick<Config, 'logLevel' | 'logFile'>): Logger {
+  return pino(
+    { level: logLevel },
+    pino.destination(logFile === undefined ? { dest: 1, sync: false } : { dest: logFile, mkdir: true, sync: false }),
+  )
+}
+
+const levels = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+
+/** The log of one area, at the level that `LOG_LEVEL_<AREA>` says. */
+export function areaLog(log: Logger, area: string, env: Config['env']): Logger {
+  const level = env[`LOG_LEVEL_${area.toUpperCase()}`]
+  return log.child({ area }, level !== undefined && levels.has(level) ? { level } : {})
+}

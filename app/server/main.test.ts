@@ -1,0 +1,203 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { until } from '../../safepoint/test/support/until.ts'
+import { testDatabase } from '../../safepoint/test/support/database.ts'
+import { findOwner } from './owner.ts'
+
+const { url: databaseUrl } = await testDatabase({ template: 'empty' })
+
+interface Running {
+  readonly child: ChildProcess
+  readonly output: () => string
+  /** Resolves with the exit code. */
+  end(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+const running: Running[] = []
+const folders: string[] = []
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.end('SIGTERM')))
+  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true, force: true })
+})
+
+function newFolder(): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pantry-main-'))
+  folders.push(folder)
+  return path.join(folder, 'data')
+}
+
+function run(file: 'main.ts' | 'worker.ts', env: Record<string, string>): Running {
+  const { PATH = '', HOME = '', TMPDIR = os.tmpdir() } = process.env
+  const child = spawn(process.execPath, ['--conditions=source', path.join(import.meta.dirname, file)], {
+    env: { PATH, HOME, TMPDIR, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  const one: Running = {
+    child,
+    output: () => output,
+    async end(signal) {
+      if (signal && child.exitCode === null && child.signalCode === null) child.kill(signal)
+      return ended
+    },
+  }
+  running.push(one)
+  return one
+}
+
+const said = (one: Running, pattern: RegExp) =>
+  until(() => pattern.exec(one.output()), {
+    timeoutMs: 15_000,
+    intervalMs: 20,
+    message: () => `${pattern} in:\n${one.output()}`,
+  })
+const addressOf = async (one: Running) => (await said(one, /Pantry is at (http:\S+)/))[1]!
+
+test(
+  'starts with nothing but a folder, refuses a second server on it, lends it to a worker, and drains on SIGTERM',
+  { timeout: 60_000 },
+  async () => {
+    const DATA_DIR = newFolder()
+    const server = run('main.ts', { DATA_DIR })
+    const url = await addressOf(server)
+    expect((await fetch(`${url}/readyz`)).status).toBe(200)
+    const { items } = (await (await fetch(`${url}/api/products?limit=100`)).json()) as { items: unknown[] }
+    expect(items.length).toBeGreaterThanOrEqual(40)
+    const [, email, password] = await said(server, /customer +(\S+) +(\S+)/)
+    const login = await fetch(`${url}/api/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email, password }),
+    })
+    expect(login.status).toBe(200)
+
+    const refused = run('main.ts', { DATA_DIR })
+    expect(await refused.end()).toBe(1)
+    expect(refused.output()).toContain(`process ${server.child.pid}, at ${url}`)
+    expect(refused.output()).not.toContain('    at ')
+
+    const worker = run('worker.ts', { DATA_DIR })
+    await said(worker, /worker started/)
+
+    const owner = findOwner(DATA_DIR)!
+    expect(await server.end('SIGTERM')).toBe(0)
+    expect(server.output()).not.toMatch(/did not close|ECONN|"level":[56]0/)
+    expect(await worker.end()).toBe(0)
+    expect(findOwner(DATA_DIR)).toBeUndefined()
+    await expect(connected(new URL(owner.databaseUrl!))).resolves.toBe(false)
+  },
+)
+
+test('what a killed server left is taken over by the next one', { timeout: 60_000 }, async () => {
+  const DATA_DIR = newFolder()
+  const first = run('main.ts', { DATA_DIR })
+  await addressOf(first)
+  await first.end('SIGKILL')
+  const next = run('main.ts', { DATA_DIR })
+  expect((await fetch(`${await addressOf(next)}/readyz`)).status).toBe(200)
+  expect(await next.end('SIGTERM')).toBe(0)
+})
+
+test(
+  'with a DATABASE_URL it migrates that, fills no demo, makes the administrator, and offers no gateway without credentials',
+  { timeout: 60_000 },
+  async () => {
+    const env = {
+      DATABASE_URL: databaseUrl,
+      JWT_SECRET: 'x'.repeat(40),
+      ADMIN_EMAIL: 'boss@example.com',
+      ADMIN_PASSWORD: 'long enough',
+      DATA_DIR: newFolder(),
+    }
+    const [one, other] = [run('main.ts', env), run('main.ts', env)]
+    const urls = await Promise.all([addressOf(one), addressOf(other)])
+    expect(await (await fetch(`${urls[0]}/api/products`)).json()).toEqual({ items: [], nextCursor: null })
+    expect(one.output()).toContain('stripe: not offered')
+    expect(one.output()).not.toContain('pantry.example')
+    const login = await fetch(`${urls[1]}/api/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: 'boss@example.com', password: 'long enough' }),
+    })
+    expect(((await login.json()) as { user: unknown }).user).toMatchObject({ role: 'admin' })
+    expect(await Promise.all([one.end('SIGTERM'), other.end('SIGTERM')])).toEqual([0, 0])
+  },
+)
+
+test(
+  'while PostgreSQL is away at the start it says so without a stack trace, tries again, and can be stopped',
+  { timeout: 60_000 },
+  async () => {
+    const real = new URL(databaseUrl)
+    const front = net.createServer()
+    front.listen(0, '127.0.0.1')
+    await once(front, 'listening')
+    const { port } = front.address() as net.AddressInfo
+    await new Promise((closed) => front.close(closed))
+    const away = new URL(databaseUrl)
+    away.port = String(port)
+    const env = { DATABASE_URL: away.href, JWT_SECRET: 'x'.repeat(40), DATA_DIR: newFolder() }
+    const [server, stopped] = [run('main.ts', env), run('main.ts', env)]
+    for (const one of [server, stopped])
+      await said(one, /PostgreSQL at 127\.0\.0\.1:\d+ cannot be reached; trying again/)
+    expect(await stopped.end('SIGTERM')).toBe(0)
+    expect(stopped.output()).not.toContain('    at ')
+
+    const relay = net.createServer((socket) => {
+      const behind = net.connect(Number(real.port), real.hostname)
+      socket.pipe(behind).pipe(socket)
+      for (const end of [socket, behind]) end.on('error', () => (socket.destroy(), behind.destroy()))
+    })
+    relay.listen(port, '127.0.0.1')
+    await once(relay, 'listening')
+    try {
+      expect((await fetch(`${await addressOf(server)}/readyz`)).status).toBe(200)
+      expect(await server.end('SIGTERM')).toBe(0)
+    } finally {
+      await new Promise((closed) => relay.close(closed))
+    }
+  },
+)
+
+test(
+  'a wrong environment, a used port and a folder without a server are told in words',
+  { timeout: 60_000 },
+  async () => {
+    const wrong = run('main.ts', { PORT: 'many', DATABASE_URL: 'mysql://x' })
+    expect(await wrong.end()).toBe(1)
+    expect(wrong.output()).toMatch(/PORT .*\n.*DATABASE_URL must be a URL/s)
+    const alone = run('worker.ts', { DATA_DIR: newFolder() })
+    expect(await alone.end()).toBe(1)
+    expect(alone.output()).toContain('No Pantry runs on')
+    const used = net.createServer()
+    used.listen(0, '127.0.0.1')
+    await once(used, 'listening')
+    const { port } = used.address() as net.AddressInfo
+    const server = run('main.ts', {
+      DATABASE_URL: databaseUrl,
+      JWT_SECRET: 'x'.repeat(40),
+      PORT: String(port),
+      DATA_DIR: newFolder(),
+    })
+    expect(await server.end()).toBe(1)
+    expect(server.output()).toContain(`EADDRINUSE`)
+    expect(server.output()).not.toContain('    at ')
+    await new Promise((closed) => used.close(closed))
+  },
+)
+
+function connected({ hostname, port }: URL): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(Number(port), hostname, () => (socket.destroy(), resolve(true)))
+    socket.once('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,54 @@
+import { defineOperation, type Safepoint, type SqlTransaction } from 'safepoint'
+import { z } from 'zod'
+import type { Job } from '../jobs.ts'
+import type { OfferedGateways } from '../payments/offered-gateways.ts'
+import { cancelSteps, runCancel } from './cancel-order.ts'
+import { listExpiredOrders } from './orders.queries.ts'
+
+/** Whose keys the shop's own operations have. */
+const shopScope = 'shop'
+
+/** Cancels an unpaid order whose reservation has run out, and does nothing to any other. */
+export function expireOrder({ gateways }: { readonly gateways: OfferedGateways }) {
+  return defineOperation({
+    name: 'order.expire',
+    input: z.strictObject({ orderId: z.uuid() }),
+    onDisconnect: 'finish',
+    onCancel: 'Nobody waits for it; the time that is up stays up.',
+    uncancellable: 'The time of this order is up.',
+    keep: 'Its stock may be somebody else’s by now; the cart has the lines back, and can be ordered again.',
+    deadline: 24 * 3600_000,
+    steps: cancelSteps(gateways),
+    run: (ctx, input) => runCancel(ctx, { orderId: input.orderId, reason: 'expired' }),
+  })
+}
+
+export type ExpireOrder = ReturnType<typeof expireOrder>
+
+/** Enqueued with each order for the end of its reservation. */
+export const expireOrdersJob = 'orders.expire'
+
+const batch = 50
+
+/**
+ * Tidies. Who reads or reserves stock ignores an expired reservation already, so that a job that is late, or lost, costs
+ * nobody a sale. Every minute it also looks for what was missed.
+ */
+export function expireOrders(safepoint: Safepoint<SqlTransaction>, operation: ExpireOrder): Job {
+  return {
+    name: expireOrdersJob,
+    cron: '* * * * *',
+    async work() {
+      const seen = new Set<string>()
+      for (;;) {
+        const due = (await listExpiredOrders(safepoint.database, batch + seen.size)).filter((id) => !seen.has(id))
+        for (const orderId of due) {
+          seen.add(orderId)
+          // Without a key of ours: an order that cannot be cancelled yet, because a payment is under way, is tried again.
+          await safepoint.run(operation, { orderId }, { scope: shopScope })
+        }
+        if (due.length < batch) return
+      }
+    },
+  }
+}

@@ -1,0 +1,98 @@
+import type { FastifyInstance } from 'fastify'
+import { refuse } from 'safepoint'
+import { eventStream } from 'safepoint/fastify'
+import { z } from 'zod'
+import { accountOf } from '../accounts/accounts.ts'
+import { caller, requireAccount } from '../accounts/authenticate.ts'
+import { documentedRead, isId, pageQuery, parseRequest, readCursor, withVersion, writeCursor } from '../http.ts'
+import type { Pantry } from '../pantry.ts'
+import { noSuchOrder } from './cancel-order.ts'
+import type { OrderOperations } from './order-operations.ts'
+import { findOrder, listOrderHistory, listOrders } from './orders.queries.ts'
+import { orderAndPayment, orderPage, orderView, orderWithHistory, viewOrder, viewWithHistory } from './orders.schema.ts'
+import { watchOrder } from './watch-order.ts'
+
+export function ordersRoutes(app: FastifyInstance, pantry: Pantry, operations: OrderOperations): void {
+  const { database } = pantry
+  const tags = ['shop']
+  const account = (request: Parameters<typeof caller>[0]) => accountOf(caller(request).scope)
+  const byId = z.strictObject({ id: z.string() })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/orders',
+    operation: operations.placeOrder,
+    key: 'required',
+    onRequest: requireAccount,
+    schema: { summary: 'Turn the cart into an order', tags, response: orderView, status: 201 },
+  })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/orders/:id/confirm',
+    operation: operations.confirmOrder,
+    key: 'required',
+    onRequest: requireAccount,
+    schema: { summary: 'Pay an order', tags, response: orderAndPayment },
+  })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/orders/:id/cancel',
+    operation: operations.cancelOrder,
+    key: 'required',
+    onRequest: requireAccount,
+    schema: { summary: 'Cancel an order: stock is released, money goes back', tags, response: orderView },
+  })
+
+  app.get(
+    '/api/orders',
+    {
+      ...documentedRead({ summary: 'My orders, the latest first', tags, querystring: pageQuery, response: orderPage }),
+      onRequest: requireAccount,
+    },
+    async (request, reply) => {
+      const { limit, cursor } = parseRequest(pageQuery, request.query)
+      const [after] = readCursor(cursor, 1) ?? []
+      const found = await listOrders(database, {
+        accountId: account(request),
+        limit: limit + 1,
+        after: after !== undefined && isId(after) ? after : undefined,
+      })
+      const items = found.slice(0, limit).map(viewOrder)
+      const last = items.at(-1)
+      return reply.send({ items, nextCursor: found.length > limit && last ? writeCursor([last.id]) : null })
+    },
+  )
+
+  app.get<{ Params: { id: string } }>(
+    '/api/orders/:id',
+    {
+      ...documentedRead({ summary: 'An order with its history', tags, params: byId, response: orderWithHistory }),
+      onRequest: requireAccount,
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const found = isId(id) ? await findOrder(database, id, account(request)) : undefined
+      if (!found) throw noSuchOrder()
+      return withVersion(reply, found.order.version).send(
+        viewWithHistory(found.order, await listOrderHistory(database, id)),
+      )
+    },
+  )
+
+  app.get<{ Params: { id: string } }>(
+    '/api/orders/:id/events',
+    {
+      ...documentedRead({ summary: 'Server-sent events: the order at each change', tags, params: byId }),
+      onRequest: requireAccount,
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const accountId = account(request)
+      if (!isId(id) || !(await findOrder(database, id, accountId)))
+        throw refuse('order_not_found', 'There is no such order.')
+      return eventStream(reply, (signal) => watchOrder(pantry, id, signal))
+    },
+  )
+}

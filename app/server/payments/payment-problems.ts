@@ -1,0 +1,51 @@
+import type { ProblemTable } from 'safepoint/fastify'
+
+/** The codes of this domain as they are told over HTTP. */
+export const paymentProblems: ProblemTable = {
+  payment_declined: {
+    status: 402,
+    title: { en: 'Payment declined', he: 'התשלום נדחה' },
+    // Without a detail the gateway's own message is told: it is made for the customer.
+    remedy:
+      'Nothing was taken, and the items stay reserved for a while: confirm the order with another card, under a new key.',
+  },
+  payment_refused: {
+    status: 422,
+    title: { en: 'Payment not accepted', he: 'בקשת התשלום לא התקבלה' },
+    detail: {
+      en: 'The payment gateway turned the request down ({gatewayCode}); nothing was taken.',
+      he: 'ספק התשלומים דחה את הבקשה ({gatewayCode}); דבר לא נגבה.',
+    },
+    remedy: 'Check the payment method, and confirm the order again under a new key.',
+  },
+  payment_not_found: {
+    status: 404,
+    title: { en: 'No such payment', he: 'אין תשלום כזה' },
+    detail: { en: 'This account has no such payment.', he: 'לחשבון זה אין תשלום כזה.' },
+    remedy: 'Check the id; a payment belongs to the account of its order.',
+  },
+  gateway_unavailable: {
+    status: 503,
+    title: { en: 'Payment gateway not available', he: 'ספק התשלומים אינו זמין' },
+    detail: {
+      en: 'The payment gateway cannot be reached; nothing was taken.',
+      he: 'אין גישה לספק התשלומים; דבר לא נגבה.',
+    },
+    remedy: 'Confirm the order again in a while, under a new key.',
+  },
+  currency_mismatch: {
+    status: 422,
+    title: { en: 'Currency not accepted', he: 'המטבע אינו מתקבל' },
+    detail: { en: 'This payment gateway takes no {currency}.', he: 'ספק התשלומים אינו מקבל {currency}.' },
+    remedy: 'Choose another gateway.',
+  },
+  not_configured: {
+    status: 503,
+    title: { en: 'Not offered here', he: 'לא מוצע כאן' },
+    detail: {
+      en: 'This service is not set up on this server; nothing was done.',
+      he: 'שירות זה אינו מוגדר בשרת; לא בוצע דבר.',
+    },
+    remedy: 'Choose another gateway; whoever runs the server finds in its log which settings are missing.',
+  },
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { paymentStatuses, type Payment } from './payments.ts'
+
+export const paymentView = z.object({
+  id: z.string(),
+  orderId: z.string(),
+  gateway: z.string(),
+  status: z.enum(paymentStatuses),
+  amount: z.object({ amount: z.int(), currency: z.string() }),
+  /** What the gateway's page, or its script in the browser, needs; present while the customer has to act. */
+  checkout: z
+    .object({ url: z.string().nullable(), clientSecret: z.string().optional(), expiresAt: z.iso.datetime().optional() })
+    .optional(),
+  /** The gateway's word for why it was declined. */
+  declineCode: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+})
+export type PaymentView = z.output<typeof paymentView>
+
+export function viewPayment(payment: Payment): PaymentView {
+  const { checkout } = payment
+  return {
+    id: payment.id,
+    orderId: payment.orderId,
+    gateway: payment.gateway,
+    status: payment.status,
+    amount: payment.amount,
+    ...(checkout && {
+      checkout: {
+        url: checkout.url,
+        ...(checkout.clientSecret !== undefined && { clientSecret: checkout.clientSecret }),
+        ...(checkout.expiresAt !== undefined && { expiresAt: checkout.expiresAt }),
+      },
+    }),
+    ...(payment.declineCode !== undefined && { declineCode: payment.declineCode }),
+    createdAt: payment.createdAt.toISOString(),
+    updatedAt: payment.updatedAt.toISOString(),
+  }
+}

@@ -1,0 +1,142 @@
+import {
+  apiVersion,
+  newId,
+  unixNow,
+  type Charge,
+  type CheckoutSession,
+  type PaymentIntent,
+  type Refund,
+  type StripeEvent,
+} from './objects.ts'
+
+/** What was taken and given back under one name, in minor units of `currency`. */
+export interface NetAmount {
+  readonly currency: string
+  /** Captured charges: more than one is a double charge. */
+  readonly charges: number
+  readonly charged: number
+  readonly refunds: number
+  readonly refunded: number
+  readonly net: number
+}
+
+/**
+ * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
+ * survives whatever happens to the server under test.
+ */
+export interface Book {
+  readonly intents: Map<string, PaymentIntent>
+  readonly charges: Map<string, Charge>
+  readonly refunds: Map<string, Refund>
+  readonly sessions: Map<string, CheckoutSession>
+  readonly events: Map<string, StripeEvent>
+  /** Wall-clock milliseconds of each intent's last change: search lags behind it. */
+  readonly changedAt: Map<string, number>
+  /** Net amount by a metadata entry of the payment intent; intents without the entry are left out. */
+  net(metadataName: 'operation' | 'order'): Record<string, NetAmount>
+  /** Net amount over everything, in minor units, by currency. */
+  total(): Record<string, number>
+  clear(): void
+}
+
+export function createBook(): Book {
+  const intents = new Map<string, PaymentIntent>()
+  const charges = new Map<string, Charge>()
+  const refunds = new Map<string, Refund>()
+  const sessions = new Map<string, CheckoutSession>()
+  const events = new Map<string, StripeEvent>()
+  const changedAt = new Map<string, number>()
+
+  function sum(nameOf: (intent: PaymentIntent) => string | undefined): Record<string, NetAmount> {
+    const found = Object.create(null) as Record<string, NetAmount>
+    for (const charge of charges.values()) {
+      const intent = intents.get(charge.payment_intent)
+      const name = intent && nameOf(intent)
+      if (!intent || name === undefined) continue
+      const before = found[name] ?? {
+        currency: charge.currency,
+        charges: 0,
+        charged: 0,
+        refunds: 0,
+        refunded: 0,
+        net: 0,
+      }
+      const given = [...refunds.values()].filter((refund) => refund.charge === charge.id)
+      const refunded = given.reduce((total, refund) => total + refund.amount, 0)
+      found[name] = {
+        currency: before.currency,
+        charges: before.charges + (charge.captured ? 1 : 0),
+        charged: before.charged + charge.amount_captured,
+        refunds: before.refunds + given.length,
+        refunded: before.refunded + refunded,
+        net: before.net + charge.amount_captured - refunded,
+      }
+    }
+    return found
+  }
+
+  return {
+    intents,
+    charges,
+    refunds,
+    sessions,
+    events,
+    changedAt,
+    net: (metadataName) => sum((intent) => intent.metadata[metadataName]),
+    total: () =>
+      Object.fromEntries(
+        Object.entries(sum((intent) => intent.currency)).map(([currency, { net }]) => [currency, net]),
+      ),
+    clear() {
+      for (const map of [intents, charges, refunds, sessions, events, changedAt]) map.clear()
+    },
+  }
+}
+
+/** The whole book as `GET /_control/book` shows it. */
+export function bookAsJson(book: Book): Record<string, unknown> {
+  return {
+    paymentIntents: [...book.intents.values()],
+    charges: [...book.charges.values()],
+    refunds: [...book.refunds.values()],
+    checkoutSessions: [...book.sessions.values()],
+    events: [...book.events.values()],
+    net: { byOperation: book.net('operation'), byOrder: book.net('order'), total: book.total() },
+  }
+}
+
+/** What a piece of work on the book is told, and whom it tells what happened. */
+export interface Work {
+  readonly book: Book
+  /** Where the hosted pages are. */
+  readonly pages: string
+  /** An order to decline this call's charge, or to leave it processing. */
+  readonly ordered?: {
+    readonly decline?: { code: string; declineCode: string } | undefined
+    readonly processing?: boolean
+  }
+  /** Records an event; it is delivered after the call. */
+  emit(type: string, object: object): void
+}
+
+export function recordEvent(
+  book: Book,
+  type: string,
+  object: object,
+  request: { id: string | null; key: string | null },
+): StripeEvent {
+  const event: StripeEvent = {
+    id: newId('evt'),
+    object: 'event',
+    api_version: apiVersion,
+    created: unixNow(),
+    // A snapshot: what happens later does not change what was announced.
+    data: { object: structuredClone(object) },
+    livemode: false,
+    pending_webhooks: 1,
+    request: { id: request.id, idempotency_key: request.key },
+    type,
+  }
+  book.events.set(event.id, event)
+  return event
+}

@@ -1,0 +1,90 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+
+const app = path.join(import.meta.dirname, '..', '..')
+
+/** What the payment gateway's simulator has in its book for one order. */
+export interface Booked {
+  readonly charges: number
+  readonly charged: number
+  readonly refunded: number
+  readonly net: number
+}
+
+export interface Shop {
+  readonly url: string
+  /** Holds the next charge at the bank: the money is taken, and the answer does not leave until it is released. */
+  holdCharge(): Promise<HeldCharge>
+  /** By order id. */
+  readBook(): Promise<Readonly<Record<string, Booked>>>
+  stop(): Promise<void>
+}
+
+export interface HeldCharge {
+  /** Resolves once a charge has arrived and is held. */
+  arrived(): Promise<void>
+  release(): Promise<void>
+}
+
+/** The whole of Pantry as `npm start` runs it, on a database of its own: pages built, server, simulators. */
+export async function startShop(): Promise<Shop> {
+  await buildPages()
+  const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'pantry-e2e-'))
+  const server = spawn(process.execPath, ['--conditions=source', path.join(app, 'server', 'main.ts')], {
+    env: { PATH: process.env.PATH, TMPDIR: os.tmpdir(), DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'error' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const url = await new Promise<string>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      output += chunk.toString()
+      const [, found] = /Pantry is at (\S+)/.exec(output) ?? []
+      if (found !== undefined) resolve(found)
+    }
+    server.stdout.on('data', read)
+    server.stderr.on('data', read)
+    server.once('exit', (code) => reject(new Error(`The server ended with ${code}:\n${output}`)))
+  })
+  const gateway = JSON.parse(fs.readFileSync(path.join(dataDir, 'simulators.json'), 'utf8')) as {
+    stripe: { baseUrl: string }
+  }
+  const control = async <T>(method: string, route: string, body?: object): Promise<T> => {
+    const response = await fetch(`${gateway.stripe.baseUrl}/_control${route}`, {
+      method,
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    })
+    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as T
+  }
+  return {
+    url,
+    async holdCharge() {
+      const match = { method: 'POST', path: '/v1/payment_intents' }
+      const { id } = await control<{ id: string }>('POST', '/barriers', { match, at: 'executed' })
+      return {
+        arrived: () => control('GET', `/barriers/${id}?waitMs=10000`),
+        release: () => control('POST', `/barriers/${id}/release`, {}),
+      }
+    },
+    readBook: async () => (await control<{ net: { byOrder: Record<string, Booked> } }>('GET', '/book')).net.byOrder,
+    async stop() {
+      if (server.exitCode === null) {
+        server.kill('SIGTERM')
+        await once(server, 'exit')
+      }
+      fs.rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** In a process of its own: under a test runner's NODE_ENV the pages would be built for development. */
+async function buildPages(): Promise<void> {
+  const vite = path.join(path.dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin', 'vite.js')
+  const { NODE_ENV: _, VITEST: __, ...env } = process.env
+  await promisify(execFile)(process.execPath, [vite, 'build', path.join(app, 'web'), '--logLevel', 'warn'], { env })
+}

@@ -1,0 +1,15 @@
+import { problemOf } from '../api/problem.ts'
+import { messages } from '../messages.ts'
+
+/** An error in words for a customer: our own sentence for a code we know, else the server's, which speaks their language. */
+export function explain(error: unknown): string {
+  const problem = problemOf(error)
+  if (problem === undefined) return messages.problem.offline
+  return messages.problem.codes[problem.code] ?? problem.errors?.[0]?.message ?? problem.detail ?? problem.title
+}
+
+/** What is wrong with single fields of a form, by the field's name. */
+export function fieldErrors(error: unknown): ReadonlyMap<string, string> {
+  const errors = problemOf(error)?.errors ?? []
+  return new Map(errors.map(({ path, message }) => [path.replace(/^(\/|body\.|\.)+/, ''), message]))
+}
