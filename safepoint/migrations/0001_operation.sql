@@ -184,3 +184,13 @@ create table safepoint.cancel_event (
 create unique index cancel_event_request on safepoint.cancel_event (scope, request_key) where request_key is not null;
 create index cancel_event_of on safepoint.cancel_event (scope, key);
 create index cancel_event_at on safepoint.cancel_event using brin (at);
+
+-- The same event id with another payload: no effect, but somebody will want to know.
+create table safepoint.inbox_conflict (
+  scope text not null,
+  key text not null,
+  fingerprint bytea not null,
+  payload text,
+  at timestamptz not null default clock_timestamp(),
+  primary key (scope, key, fingerprint)
+);

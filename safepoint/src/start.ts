@@ -2,21 +2,45 @@ import { answerFromRow, inProgress, type Answer } from './answer.ts'
 import { sqlState, uniqueViolation } from './database.ts'
 import { drive, takeHold, type RecordedInput } from './durable.ts'
 import { nameOf, parseInput, topics, type Engine, type Flight } from './engine.ts'
-import { engineError } from './errors.ts'
+import { engineError, isSafepointError } from './errors.ts'
 import { fingerprint } from './fingerprint.ts'
 import { isDurable, type AnyOperation, type DisconnectPolicy, type DurableOperation } from './operation.ts'
 import { untilEnded } from './operation-view.ts'
 import { findRow, runAtomic, translate, type Run } from './run.ts'
 import type { RunOptions } from './safepoint.ts'
 import { cancelUnbegun, markUndone } from './sql/end-operation.ts'
+import { recordInboxConflict } from './sql/record-inbox-conflict.ts'
 import { startOperation } from './sql/start-operation.ts'
 import { gateConstraint } from './sql/settle-operation.ts'
 import { uuidv7 } from './uuid.ts'
 
 const defaults = { atomicDeadline: 30_000, durableDeadline: 600_000, undoFor: 600_000, wait: 10_000 }
 
+/** Starts a run of a key; of an inbox operation, records what came under a known event id with another payload. */
+export async function startRun(
+  engine: Engine,
+  operation: AnyOperation,
+  input: unknown,
+  options: RunOptions & { readonly undoes?: string },
+): Promise<Answer<any>> {
+  try {
+    return await startOrAttach(engine, operation, input, options)
+  } catch (error) {
+    if (operation.inbox && options.key !== undefined && isSafepointError(error) && error.code === 'key_reused') {
+      const payload = options.fingerprintOf ?? input
+      const print = fingerprint(operation.name, payload, options.ifMatch)
+      await engine.database.query(recordInboxConflict(options.scope, options.key, print, JSON.stringify(payload)))
+      engine.log.warn(
+        { operation: operation.name, scope: options.scope, key: options.key },
+        'an event id came again with another payload',
+      )
+    }
+    throw error
+  }
+}
+
 /** Starts a run of a key, or attaches to the one that is under way in this process. */
-export function startRun(
+function startOrAttach(
   engine: Engine,
   operation: AnyOperation,
   input: unknown,

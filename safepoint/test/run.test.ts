@@ -76,7 +76,19 @@ const cheat = defineOperation({
   },
 })
 
+const event = defineOperation({
+  name: 'webhook.receive',
+  input: anything,
+  keep: 'a test',
+  inbox: true,
+  async run(ctx, input: { id: string; amount: number }) {
+    await ctx.tx.query('insert into thing (id, amount) values ($1::text, $2::integer)', [input.id, input.amount])
+    return { received: input.id }
+  },
+})
+
 const { safepoint, sql, another } = await testEngine([
+  event,
   insert,
   slow,
   shortlived,
@@ -273,6 +285,22 @@ describe('an atomic operation', () => {
     expect((first.result as any).token).not.toBe((again.result as any).token)
     const [row] = await sql('select body from safepoint.operation where key = $1', [key])
     expect(row?.body.toString()).toBe('{"user":"u1"}')
+  })
+})
+
+describe('an inbox operation', () => {
+  it('I1: takes an event once, three times at once and later, and records another payload under its id as a conflict', async () => {
+    const key = unique()
+    const send = (amount: number) => safepoint.run(event, { id: key, amount }, { scope: 'stripe', key })
+    const answers = await Promise.all([send(5), send(5), send(5)])
+    expect(new Set(answers.map(({ operationId }) => operationId)).size).toBe(1)
+    expect(await send(5)).toMatchObject({ replayed: true })
+    await expect(send(6)).rejects.toMatchObject({ code: 'key_reused' })
+    await expect(send(6)).rejects.toMatchObject({ code: 'key_reused' })
+    expect(await sql('select amount from thing where id = $1', [key])).toEqual([{ amount: 5 }])
+    expect(await sql('select payload from safepoint.inbox_conflict where key = $1', [key])).toEqual([
+      { payload: JSON.stringify({ id: key, amount: 6 }) },
+    ])
   })
 })
 

@@ -52,6 +52,14 @@ table evidence
   column at timestamp with time zone not null default clock_timestamp()
   INDEX evidence_of ON safepoint.evidence USING btree (scope, key, "position")
 
+table inbox_conflict
+  column scope text not null
+  column key text not null
+  column fingerprint bytea not null
+  column payload text
+  column at timestamp with time zone not null default clock_timestamp()
+  constraint inbox_conflict_pkey PRIMARY KEY (scope, key, fingerprint)
+
 table migration
   column set_name text not null
   column number integer not null
