@@ -10,15 +10,21 @@ export const anything: StandardSchema<any, any> = {
   '~standard': { version: 1, vendor: 'bench', validate: (value) => ({ value }) },
 }
 
-export async function startStand({ carts = 64 } = {}) {
+export async function startStand({ carts = 6400 } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'safepoint-bench-'))
   const server = await startPostgres({ dataDir })
   const client = new pg.Client(server.url)
   await client.connect()
   await migrate(client, { directory: new URL('../safepoint/migrations/', import.meta.url), name: 'safepoint' })
-  await client.query(`create table cart (id integer primary key, version integer not null default 0);
-    create table cart_item (cart_id integer references cart, variant_id integer, quantity integer not null, primary key (cart_id, variant_id));
-    insert into cart (id) select generate_series(1, ${carts})`)
+  // Filled and analysed before anybody prepares a statement: a connection that plans while the tables are small keeps another plan
+  // than one that plans later, and two pools with the same settings then differ by a fifth.
+  await client.query(`create table cart (id integer primary key, version integer not null default 0) with (fillfactor = 50);
+    create table cart_item (cart_id integer references cart, variant_id integer, quantity integer not null,
+      primary key (cart_id, variant_id)) with (fillfactor = 50);
+    insert into cart (id) select generate_series(1, ${carts});
+    insert into cart_item select cart, variant, 1 from generate_series(1, ${carts}) cart, generate_series(0, 9) variant`)
+  await client.query('vacuum analyze cart')
+  await client.query('vacuum analyze cart_item')
   const { rows } = await client.query(
     `select version(), current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit`,
   )
@@ -91,7 +97,7 @@ export async function load(clients: number, count: number, work: (client: number
   return { perSecond: (count / elapsed) * 1000, latencies }
 }
 
-/** The contenders in turn, the order rotated each round, so that drift of the machine meets all alike. */
+/** All contenders in each round, in an order drawn afresh, so that drift of the machine and neighbours meet all alike. */
 export async function interleave<Name extends string>(
   rounds: number,
   contenders: Record<Name, () => Promise<{ perSecond: number; latencies: number[] }>>,
@@ -102,13 +108,19 @@ export async function interleave<Name extends string>(
     Array<{ perSecond: number; latency: number }>
   >
   for (let round = 0; round < rounds; round++) {
-    for (let place = 0; place < names.length; place++) {
-      const name = names[(round + place) % names.length]!
+    for (const name of shuffled(names)) {
       const { perSecond, latencies } = await contenders[name]()
       results[name].push({ perSecond, latency: quartiles(latencies).median })
     }
   }
   return results
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item)
 }
 
 export function ratio(of: ReadonlyArray<number>, to: ReadonlyArray<number>): string {

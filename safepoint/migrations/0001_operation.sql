@@ -55,10 +55,10 @@ create table safepoint.operation (
   primary key (scope, key)
 ) with (fillfactor = 95);
 
--- who may be taken over, what is past its deadline; a handful of rows at any time
-create index operation_open on safepoint.operation (lease_until) where state in ('running', 'undoing');
-create index operation_sweep on safepoint.operation (lease_until) where cleanup = 'pending';
-create index operation_attention on safepoint.operation (scope) where state = 'needs_attention' or cleanup = 'needs_attention';
+-- Whatever is not over: who may be taken over, what is past its deadline, what needs a human. A handful of rows at any time, and
+-- one index for all of them, because the gate pays for each.
+create index operation_open on safepoint.operation (lease_until)
+  where state in ('running', 'undoing', 'needs_attention') or cleanup in ('pending', 'needs_attention');
 -- retention walks the table in the order of its ends; a block range index costs an insert nothing
 create index operation_ended_at on safepoint.operation using brin (ended_at);
 

@@ -85,25 +85,40 @@ export function undoOffer(operation: AnyOperation | undefined): UndoOffer {
   return operation.undo ? { available: true } : { available: false, keep: operation.keep }
 }
 
+interface Owner {
+  readonly scope: string
+  readonly key: string
+  readonly id: string
+  readonly actor: string | undefined
+}
+
 /** What a stored outcome answers. The caller has compared the fingerprint already. */
-export async function answerOf(
-  stored: Rendered & {
-    readonly scope: string
-    readonly key: string
-    readonly id: string
-    readonly actor: string | undefined
-  },
+export function answerOf(
+  stored: Rendered & Owner,
   operation: AnyOperation,
   replayed: boolean,
-): Promise<Answer<any>> {
+): Answer<any> | Promise<Answer<any>> {
   const identified: Identified = { key: stored.key, operationId: stored.id, name: operation.name, replayed }
   if (stored.state === 'failed') return { ...identified, outcome: 'failed', error: JSON.parse(stored.body.toString()) }
-  let { body } = stored
-  if (operation.fresh)
-    body = addMembers(
-      body,
-      await operation.fresh({ scope: stored.scope, actor: stored.actor, result: parseBody(body) }),
-    )
+  if (operation.fresh) return freshAnswer(stored, operation, identified)
+  return succeeded(stored, stored.body, operation, identified)
+}
+
+async function freshAnswer(
+  stored: Rendered & Owner,
+  operation: AnyOperation,
+  identified: Identified,
+): Promise<Answer<any>> {
+  const { scope, actor, body } = stored
+  return succeeded(
+    stored,
+    addMembers(body, await operation.fresh!({ scope, actor, result: parseBody(body) })),
+    operation,
+    identified,
+  )
+}
+
+function succeeded(stored: Rendered, body: Buffer, operation: AnyOperation, identified: Identified): Answer<any> {
   const head: { status?: number; headers?: Record<string, string> } = stored.head ? JSON.parse(stored.head) : {}
   let result: { readonly value: unknown } | undefined
   return {

@@ -3,6 +3,8 @@ export interface Statement {
   readonly name?: string
   readonly text: string
   readonly values?: readonly unknown[]
+  /** It answers no rows: an adapter need not ask what they look like. */
+  readonly silent?: boolean
 }
 
 export interface Result<Row = Record<string, any>> {

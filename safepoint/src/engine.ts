@@ -38,6 +38,8 @@ export interface Engine<Tx = any> {
   readonly retention: number
   /** Runs in this process, by scope and key. */
   readonly flights: Map<string, Flight>
+  /** The poll runs. */
+  watched: boolean
   /** Durable operations this process has the lease of. */
   readonly holds: Map<string, Hold>
   run(operation: AnyOperation<Tx>, input: unknown, options: RunOptions): Promise<Answer<any>>

@@ -5,6 +5,7 @@ import { acknowledge, stop } from './hold.ts'
 import { isDurable } from './operation.ts'
 import type { State } from './protocol.ts'
 import { claimExpired, enforceDeadlines, findStates, renewLeases, type ClaimedRow } from './sql/lease.ts'
+import { expire } from './start.ts'
 import { stripOperations } from './sql/strip-operations.ts'
 
 /** Operations one process takes over in one poll. */
@@ -32,6 +33,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   const tick = (): Promise<void> => (running ??= round().finally(() => (running = undefined)))
   const round = async () => {
     clearTimeout(timer)
+    armDeadlines(engine)
     await attempt('read states', readStates)
     if (performance.now() - renewedAt > engine.lease / 3) await attempt('renew leases', renew)
     if (recover && !closed && durableNames.length > 0) {
@@ -112,15 +114,28 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   }
 
   return {
-    start: () => void tick(),
+    start() {
+      engine.watched = true
+      void tick()
+    },
     tick,
     async close() {
       closed = true
+      engine.watched = false
       clearTimeout(timer)
       unsubscribe()
       ungap()
       await running
     },
+  }
+}
+
+/** Deadlines that end before the poll after the next one get a timer of their own. */
+function armDeadlines(engine: Engine): void {
+  const now = performance.now()
+  for (const flight of engine.flights.values()) {
+    if (!isDurable(flight.operation) && flight.deadlineAt - now < 2 * engine.poll)
+      setTimeout(() => expire(flight), flight.deadlineAt - now)
   }
 }
 

@@ -16,6 +16,7 @@ export interface Run {
   readonly keyGiven: boolean
   readonly id: string
   readonly actor: string | undefined
+  /** Computed when it is first asked for. */
   readonly fingerprint: Buffer
   readonly input: unknown
   readonly ifMatch: number | undefined
@@ -139,7 +140,10 @@ async function attemptOnce(
         note: (value) => void (noted = value),
         fail: (code, message, details) => new Failure(code, message, details),
       }
-      return insideAtomic.run(true, () => operation.run(context, input))
+      const running = insideAtomic.run(true, () => operation.run(context, input))
+      // Computed here the fingerprint costs nothing: the handler's first statement is on its way.
+      void run.fingerprint
+      return running
     },
   )
   return { end, rendered, failure }

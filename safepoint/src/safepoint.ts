@@ -131,6 +131,7 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
     stopWait: options.stopWait ?? 40,
     retention,
     flights: new Map(),
+    watched: false,
     holds: new Map(),
     run: (operation, input, runOptions) => startRun(engine, operation, input, runOptions),
     cancel: (scope, key, cancelOptions = {}) => cancel(engine, scope, key, cancelOptions),

@@ -39,8 +39,16 @@ export async function startRun(
   }
 }
 
+function fingerprintOf(operation: AnyOperation, input: unknown, ifMatch: number | undefined): Buffer {
+  try {
+    return fingerprint(operation.name, input, ifMatch)
+  } catch (cause) {
+    throw engineError('input_invalid', 'The input cannot be said in JSON.', { cause })
+  }
+}
+
 /** Starts a run of a key, or attaches to the one that is under way in this process. */
-function startOrAttach(
+async function startOrAttach(
   engine: Engine,
   operation: AnyOperation,
   input: unknown,
@@ -48,16 +56,13 @@ function startOrAttach(
 ): Promise<Answer<any>> {
   const key = options.key ?? uuidv7()
   const { scope } = options
-  let print: Buffer
-  try {
-    print = fingerprint(operation.name, options.fingerprintOf ?? input, options.ifMatch)
-  } catch (cause) {
-    return Promise.reject(engineError('input_invalid', 'The input cannot be said in JSON.', { cause }))
-  }
+  let print: Buffer | undefined
+  const fingerprintOnce = (): Buffer =>
+    (print ??= fingerprintOf(operation, options.fingerprintOf ?? input, options.ifMatch))
   const name = nameOf(scope, key)
   const under = engine.flights.get(name)
   if (under) {
-    if (Buffer.compare(under.fingerprint, print) !== 0) {
+    if (Buffer.compare(under.fingerprint, fingerprintOnce()) !== 0) {
       return Promise.reject(
         engineError('key_reused', 'This idempotency key was used for another request.', {
           details: { operation: { key } },
@@ -72,7 +77,9 @@ function startOrAttach(
     keyGiven: options.key !== undefined,
     id: uuidv7(),
     actor: options.actor,
-    fingerprint: print,
+    get fingerprint() {
+      return fingerprintOnce()
+    },
     input,
     ifMatch: options.ifMatch,
     lookUpFirst: (options.retryAttempt ?? 0) > 0 || operation.lookUpFirst === true || operation.inbox === true,
@@ -82,7 +89,9 @@ function startOrAttach(
     operation,
     scope,
     key,
-    fingerprint: print,
+    get fingerprint() {
+      return fingerprintOnce()
+    },
     controller: new AbortController(),
     startedAt: performance.now(),
     promise: undefined as never,
@@ -96,6 +105,22 @@ function startOrAttach(
       : runAtomic(engine, operation, run, flight.controller.signal)
   ).finally(() => engine.flights.delete(name))
   return attach(engine, flight, options, false)
+}
+
+/**
+ * A far deadline is the poll's to arm, when it comes near ({@link watchOver}): a timer for each operation, armed and cleared, was
+ * among the costliest things the engine did for one.
+ */
+function armDeadline(engine: Engine, flight: Flight, limit: number): ReturnType<typeof setTimeout> | undefined {
+  return engine.watched && limit > 2 * engine.poll ? undefined : setTimeout(() => expire(flight), limit)
+}
+
+/** Rolls an atomic operation back once the last of its callers is out of time; the answer waits for the rollback. */
+export function expire(flight: Flight): void {
+  if (performance.now() + 5 < flight.deadlineAt) return
+  flight.controller.abort(
+    engineError('timeout', `${flight.operation.name} took too long; nothing was done.`, { retryAfterMs: 1000 }),
+  )
 }
 
 /** Waits with the others. Each caller keeps its own deadline and its own connection; the last one to leave decides. */
@@ -118,20 +143,12 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
       flight.attached--
       if (flight.attached === 0) abandoned(engine, flight, policy)
     }
-    const timer = setTimeout(() => {
-      if (durable) {
-        end()
-        if (late) reject(inProgress(flight.key, 'running'))
-        else resolve(pendingAnswer(engine, flight))
-      } else if (performance.now() + 5 >= flight.deadlineAt) {
-        // The answer waits for the rollback; somebody who came later may still have time.
-        flight.controller.abort(
-          engineError('timeout', `${operation.name} took longer than ${limit} ms; nothing was done.`, {
-            retryAfterMs: 1000,
-          }),
-        )
-      }
-    }, limit)
+    const giveUp = () => {
+      end()
+      if (late) reject(inProgress(flight.key, 'running'))
+      else resolve(pendingAnswer(engine, flight))
+    }
+    const timer = durable ? setTimeout(giveUp, limit) : armDeadline(engine, flight, limit)
     const end = () => {
       clearTimeout(timer)
       options.disconnect?.removeEventListener('abort', leave)

@@ -105,10 +105,8 @@ table operation with (fillfactor=95)
   column moves integer
   column uncancellable boolean
   constraint operation_pkey PRIMARY KEY (scope, key)
-  INDEX operation_attention ON safepoint.operation USING btree (scope) WHERE ((state = 'needs_attention'::safepoint.state) OR (cleanup = 'needs_attention'::safepoint.cleanup))
   INDEX operation_ended_at ON safepoint.operation USING brin (ended_at)
-  INDEX operation_open ON safepoint.operation USING btree (lease_until) WHERE (state = ANY (ARRAY['running'::safepoint.state, 'undoing'::safepoint.state]))
-  INDEX operation_sweep ON safepoint.operation USING btree (lease_until) WHERE (cleanup = 'pending'::safepoint.cleanup)
+  INDEX operation_open ON safepoint.operation USING btree (lease_until) WHERE ((state = ANY (ARRAY['running'::safepoint.state, 'undoing'::safepoint.state, 'needs_attention'::safepoint.state])) OR (cleanup = ANY (ARRAY['pending'::safepoint.cleanup, 'needs_attention'::safepoint.cleanup])))
   TRIGGER operation_move BEFORE UPDATE ON safepoint.operation FOR EACH ROW EXECUTE FUNCTION safepoint.check_move()
 
 table step

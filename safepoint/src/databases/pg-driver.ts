@@ -12,7 +12,8 @@ export interface PgClient {
   readonly connection?: {
     readonly stream?: { cork?(): void; uncork?(): void; write?(data: Uint8Array): unknown }
     readonly parsedStatements?: Record<string, string>
-    sync(): void
+    sync(): unknown
+    describe(...what: any[]): unknown
   }
 }
 
@@ -36,11 +37,12 @@ export interface WireStatement {
   readonly text: string
   readonly values?: unknown[]
   readonly queryMode?: 'extended'
+  readonly silent?: boolean
 }
 
 /** A statement as `pg` takes it. Always the extended protocol, which refuses several statements in one text. */
-export function wire(statement: Statement, prepared: boolean): WireStatement {
-  return prepared && statement.name !== undefined
-    ? { name: statement.name, text: statement.text, values: statement.values as unknown[] }
-    : { text: statement.text, values: statement.values as unknown[], queryMode: 'extended' }
+export function wire({ name, text, values, silent }: Statement, prepared: boolean): WireStatement {
+  return prepared && name !== undefined
+    ? { name, text, values: values as unknown[], ...(silent && { silent }) }
+    : { text, values: values as unknown[], queryMode: 'extended', ...(silent && { silent }) }
 }

@@ -7,7 +7,8 @@ import type { PgClient, PgDriver, WireStatement } from './pg-driver.ts'
  *
  * Once the connection knows the named ones they travel behind one Sync: one packet to send, one to wake up for, and after an
  * error the server skips the rest. Before that `pg` sends each with a Sync of its own (it keeps the books of what is prepared),
- * in one packet all the same: there a COMMIT behind an error answers ROLLBACK.
+ * and then each waits for the one before it: behind a BEGIN that failed (a query-cancel request hit it), with a Sync between
+ * them, a statement would commit by itself.
  */
 export function sendFlight(
   driver: PgDriver,
@@ -31,25 +32,15 @@ export function sendFlight(
 
 function sendOneByOne(
   client: PgClient,
-  statements: readonly WireStatement[],
+  [statement, ...rest]: readonly WireStatement[],
   settle: (error: Error | undefined, results: Result[]) => void,
+  results: Result[] = [],
 ): void {
-  const stream = client.connection?.stream
-  const results: Result[] = []
-  let failure: Error | undefined
-  let waiting = statements.length
-  stream?.cork?.()
-  try {
-    for (const statement of statements) {
-      client.query(statement, (error, result) => {
-        if (error) failure ??= error
-        else results.push(result)
-        if (--waiting === 0) settle(failure, results)
-      })
-    }
-  } finally {
-    stream?.uncork?.()
-  }
+  if (!statement) return settle(undefined, results)
+  client.query(statement, (error, result) => {
+    if (error) settle(error, results)
+    else sendOneByOne(client, rest, settle, [...results, result])
+  })
 }
 
 type Connection = NonNullable<PgClient['connection']>
@@ -74,7 +65,8 @@ function sendBehindOneSync(
   })
   flight.submit = () => {
     const packet = packetOf(connection)
-    for (const { name, text, values } of statements) {
+    for (const { name, text, values, silent } of statements) {
+      packet.silent = silent === true
       const one = new Query(text, values, (error) => (unsendable ??= error ?? undefined))
       // Given as an option it would be copied by descriptors, which is the costliest thing `pg` does for a statement.
       one.name = name
@@ -90,6 +82,8 @@ function sendBehindOneSync(
 }
 
 interface Packet {
+  /** The statement being written answers no rows, so nobody asks what they look like. */
+  silent: boolean
   readonly messages: Uint8Array[]
   /** The connection, except that it gathers what is sent, and sends no Sync. */
   readonly connection: Connection
@@ -102,11 +96,15 @@ function packetOf(real: Connection): Packet {
   let packet = packets.get(real)
   if (!packet) {
     const messages: Uint8Array[] = []
-    const connection = Object.create(real, {
-      sync: { value: () => {} },
-      _send: { value: (message: Uint8Array) => messages.push(message) },
-    }) as Connection
-    packets.set(real, (packet = { messages, connection }))
+    const made: Packet = { messages, silent: false, connection: undefined as never }
+    packet = Object.assign(made, {
+      connection: Object.create(real, {
+        sync: { value: () => {} },
+        describe: { value: (...what: any[]) => made.silent || real.describe.apply(made.connection, what) },
+        _send: { value: (message: Uint8Array) => messages.push(message) },
+      }) as Connection,
+    })
+    packets.set(real, packet)
   }
   return packet
 }

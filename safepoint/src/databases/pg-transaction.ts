@@ -189,8 +189,8 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
 
 const closedMessage = "The transaction is over: a handler's `tx` is closed when the handler returns or is stopped."
 
-const plainCommit: WireStatement = { text: 'commit', values: [], queryMode: 'extended' }
-const namedCommit: WireStatement = { name: 'sp_commit', text: 'commit', values: [] }
+const plainCommit: WireStatement = { text: 'commit', values: [], queryMode: 'extended', silent: true }
+const namedCommit: WireStatement = { name: 'sp_commit', text: 'commit', values: [], silent: true }
 const rollback: WireStatement = { text: 'rollback' }
 
 /** BEGIN, COMMIT, END, ABORT, PREPARE TRANSACTION and ROLLBACK (but not ROLLBACK TO a savepoint), behind any comments. */

@@ -112,7 +112,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     const text = `begin${isolation ? ` isolation level ${isolation}` : ''}${readOnly ? ' read only' : ''}`
     let opening = openings.get(text)
     if (!opening) {
-      const begin = wire({ name: `sp_${text.replaceAll(' ', '_')}`, text, values: [] }, prepared)
+      const begin = wire({ name: `sp_${text.replaceAll(' ', '_')}`, text, values: [], silent: true }, prepared)
       openings.set(text, (opening = settings ? [begin, wire(settings, false)] : [begin]))
     }
     return first && first.length > 0 ? opening.concat(first.map((statement) => wire(statement, prepared))) : opening

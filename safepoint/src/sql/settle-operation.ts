@@ -19,6 +19,7 @@ export interface Settlement {
  */
 export const settleOperation = (settlement: Settlement): Statement => ({
   name: 'sp_settle_operation',
+  silent: true,
   text: `insert into safepoint.operation (scope, key, id, name, fingerprint, state, actor, head, body, undo_input, ended_at)
     values ($1::text, $2::text, $3::uuid, $4::text, $5::bytea, $6::safepoint.state, $7::text, $8::text, $9::bytea, $10::text, clock_timestamp())`,
   values: [
