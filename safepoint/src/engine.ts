@@ -4,7 +4,7 @@ import { engineError } from './errors.ts'
 import type { AnyOperation } from './operation.ts'
 import type { Hold } from './hold.ts'
 import { maxKeyBytes, type CancelAnswer } from './protocol.ts'
-import type { CancelOptions, Log, RunOptions } from './safepoint.ts'
+import type { CancelOptions, Log, RunOptions } from './options.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
 import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
 

@@ -1,11 +1,5 @@
-export {
-  createSafepoint,
-  type Safepoint,
-  type SafepointOptions,
-  type Caller,
-  type RunOptions,
-  type CancelOptions,
-} from './safepoint.ts'
+export { createSafepoint, type Safepoint, type SafepointOptions } from './safepoint.ts'
+export type { Caller, CancelOptions, Log, RunOptions } from './options.ts'
 export type { Answer, StoredResponse } from './answer.ts'
 export {
   defineOperation,

@@ -1,7 +1,7 @@
 import { undoOffer } from './answer.ts'
 import { checkKey, nameOf, topics, type Engine } from './engine.ts'
 import type { OperationView } from './protocol.ts'
-import { findRow } from './run.ts'
+import { findRow } from './read-row.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'
 import type { OperationRow } from './sql/operation-row.ts'
 

@@ -2,7 +2,7 @@ import { checkKey, topics, type Engine } from './engine.ts'
 import { engineError } from './errors.ts'
 import { findView } from './operation-view.ts'
 import type { OperationView } from './protocol.ts'
-import { findRow } from './run.ts'
+import { findRow } from './read-row.ts'
 import { resolveOperation } from './sql/resolve-operation.ts'
 
 /** A human's decision about an operation that could not be undone. Anything else than `needs_attention` is refused. */

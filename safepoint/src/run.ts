@@ -1,11 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { answerFromRow, answerOf, renderFailure, renderResult, type Answer, type Rendered } from './answer.ts'
-import { isAway, isTransient, sqlState, uniqueViolation, type Statement, type TransactionEnd } from './database.ts'
+import { isTransient, sqlState, uniqueViolation, type Statement, type TransactionEnd } from './database.ts'
 import { parseInput, type Engine } from './engine.ts'
 import { engineError, isSafepointError } from './errors.ts'
+import { insideAtomic } from './inside-atomic.ts'
 import { Failure, type AtomicContext, type AtomicOperation, type ResponseHead } from './operation.ts'
-import { findOperation } from './sql/find-operation.ts'
-import type { OperationRow } from './sql/operation-row.ts'
+import { findRow, translate } from './read-row.ts'
+import { backOff, describe, sleep } from './retry.ts'
 import { gateConstraint, settleOperation } from './sql/settle-operation.ts'
 
 /** What one run of a key is about. */
@@ -33,9 +33,6 @@ interface Attempt {
 
 /** How often a commit whose answer was lost is asked about under the same key before it is called indeterminate. */
 const asks = 3
-
-/** Told apart from a run outside: within an atomic handler another operation is called as a function with the same `tx`. */
-export const insideAtomic = new AsyncLocalStorage<true>()
 
 /** Runs an atomic operation: its statements, the gate and COMMIT are one transaction. */
 export async function runAtomic(
@@ -169,15 +166,6 @@ async function storeFailure(
   return answerOf({ ...rendered, ...identityOf(run) }, operation, false)
 }
 
-export async function findRow(engine: Engine, scope: string, key: string): Promise<OperationRow | undefined> {
-  try {
-    const { rows } = await engine.database.query<OperationRow>(findOperation(scope, key))
-    return rows[0]
-  } catch (error) {
-    throw translate(error)
-  }
-}
-
 const identityOf = ({ scope, key, id, actor }: Run) => ({ scope, key, id, actor })
 
 const settlementOf = (run: Run, name: string, rendered: Rendered) => ({
@@ -204,48 +192,3 @@ function exhausted(error: unknown, attempts: number): Error {
 }
 
 const isUnavailable = (error: unknown) => isSafepointError(error) && error.code === 'unavailable'
-
-/** Gives a driver's error the engine's code where it has one; anything else stays what it is, an internal error. */
-export function translate(error: unknown): unknown {
-  if (isSafepointError(error)) return error
-  if (isAway(error))
-    return engineError('unavailable', 'The database cannot be reached.', { cause: error, retryAfterMs: 1000 })
-  switch (sqlState(error)) {
-    case '57014':
-    case '55P03':
-    case '25P03':
-      return engineError('timeout', 'The database did not get to it in time; nothing was done.', {
-        cause: error,
-        retryAfterMs: 1000,
-      })
-    case '22021':
-    case '22P05':
-      return engineError('input_invalid', 'The input has characters that cannot be stored.', { cause: error })
-    default:
-      return error
-  }
-}
-
-/** Full jitter (Brooker, "Exponential Backoff And Jitter"), in milliseconds. */
-export function backOff(attempt: number, base = 20, cap = 3000): number {
-  return Math.ceil(Math.random() * Math.min(cap, base * 2 ** attempt))
-}
-
-export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    const onAbort = () => {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, milliseconds)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
-}
-
-export function describe(error: unknown): string {
-  return error instanceof Error ? (sqlState(error) ?? error.message) : String(error)
-}

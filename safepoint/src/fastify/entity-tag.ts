@@ -1,13 +1,14 @@
 import { SafepointError } from '../errors.ts'
 
 /**
- * The version that `If-Match` names (RFC 9110 section 13.1.1): one strong entity tag `"<version>"`. `undefined` where the
- * header is absent or `*`. Throws `version_invalid` for anything else; a weak tag cannot guard a write.
+ * The version that `If-Match` names (RFC 9110 section 13.1.1): one strong entity tag `"<version>"`, or `"<version>-<more>"` as
+ * a read may send it whose representation can change without its version. `undefined` where the header is absent or `*`.
+ * Throws `version_invalid` for anything else; a weak tag cannot guard a write.
  */
 export function readIfMatch(value: string | undefined): number | undefined {
   const tag = value?.trim()
   if (tag === undefined || tag === '*') return undefined
-  const version = /^"(0|[1-9]\d{0,15})"$/.test(tag) ? Number(tag.slice(1, -1)) : NaN
+  const version = Number(/^"(0|[1-9]\d{0,15})(?:-[\w-]+)?"$/.exec(tag)?.[1] ?? NaN)
   if (!Number.isSafeInteger(version))
     throw new SafepointError('version_invalid', 'If-Match is not one strong tag of a version.')
   return version

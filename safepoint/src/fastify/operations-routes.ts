@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { engineError } from '../errors.ts'
 import { headers, type CancelAnswer, type OperationView, type UndoOffer } from '../protocol.ts'
-import type { CancelOptions } from '../safepoint.ts'
+import type { CancelOptions } from '../options.ts'
 import { isTerminal } from '../states.ts'
 import { disconnectOf } from './disconnect.ts'
 import { eventStream, type StreamEvent } from './event-stream.ts'

@@ -1,6 +1,6 @@
 import { isSafepointError, SafepointError } from '../errors.ts'
 import type { OperationReference, Problem } from '../protocol.ts'
-import { translate } from '../run.ts'
+import { translate } from '../read-row.ts'
 import { retryableHttpCodes, type HttpCode, type Language, type ProblemTable } from './problem-table.ts'
 
 /** Told where an error is retryable and does not say when, in milliseconds. */

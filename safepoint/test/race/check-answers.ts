@@ -26,6 +26,8 @@ export type Told = {
 export interface Facts {
   /** Effects that stand: committed rows, charges that were not reversed. */
   readonly effects: number
+  /** Whose they are, for whoever reads the history of an untrue answer. */
+  readonly effectOf: readonly string[]
   readonly row:
     | {
         readonly state: State

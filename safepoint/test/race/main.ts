@@ -42,8 +42,10 @@ try {
   console.log(`\na cancel was answered in ${at(0.5)} ms (median), ${at(0.99)} ms (p99)\n`)
   for (const [what, times] of Object.entries(report.sometimes)) console.log(`${what.padEnd(24)} ${times}`)
   for (const one of report.untrue) console.log(inspect(one, { depth: 8 }))
-  console.log(`\nuntrue answers: ${report.untrue.length}`)
-  process.exitCode = report.untrue.length > 0 ? 1 : 0
+  const { written, promised } = report.ledger
+  console.log(`\nledger: ${written} lines written, ${promised} promised`)
+  console.log(`untrue answers: ${report.untrue.length}`)
+  process.exitCode = report.untrue.length > 0 || written !== promised ? 1 : 0
 } finally {
   await server.stop()
   await rm(dataDir, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import {
   type SqlTransaction,
   type StandardSchema,
 } from '../../src/index.ts'
-import { sleep } from '../../src/run.ts'
+import { sleep } from '../../src/retry.ts'
 
 /** One part of a transaction's time: PostgreSQL's, or the handler's own. */
 export interface Part {
