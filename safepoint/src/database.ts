@@ -23,6 +23,14 @@ export interface SqlTransaction {
 
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
+/** The part of an AbortSignal that an adapter uses. */
+export interface StopSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 export interface TransactionOptions<T> {
   readonly isolation?: Isolation
   readonly readOnly?: boolean
@@ -37,7 +45,7 @@ export interface TransactionOptions<T> {
    * When it fires before `last` was sent, the running statement is stopped, the transaction is rolled back and the answer
    * does not wait for the work. Once `last` was sent nothing interrupts.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: StopSignal
   /** Uses the capacity kept for cancels, with a lock time-out. */
   readonly urgent?: boolean
 }

@@ -5,6 +5,7 @@ import type { AnyOperation } from './operation.ts'
 import type { Hold } from './hold.ts'
 import { maxKeyBytes, type CancelAnswer } from './protocol.ts'
 import type { CancelOptions, Log, RunOptions } from './options.ts'
+import type { StopSource } from './stop-source.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
 import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
 
@@ -14,7 +15,7 @@ export interface Flight {
   readonly scope: string
   readonly key: string
   readonly fingerprint: Uint8Array
-  readonly controller: AbortController
+  readonly stop: StopSource
   /** `performance.now()` at its start. */
   readonly startedAt: number
   readonly promise: Promise<Answer<any>>

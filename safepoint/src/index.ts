@@ -34,6 +34,7 @@ export type {
   Isolation,
   Result,
   SqlTransaction,
+  StopSignal,
   Statement,
   Subscription,
   TransactionEnd,

@@ -148,5 +148,5 @@ function notice(engine: Engine, scope: string, key: string): void {
     else stop(hold, 'cancelled')
     return
   }
-  engine.flights.get(name)?.controller.abort(engineError('cancelled', 'The operation was cancelled.'))
+  engine.flights.get(name)?.stop.abort(engineError('cancelled', 'The operation was cancelled.'))
 }

@@ -1,11 +1,11 @@
-import { sqlState } from './database.ts'
+import { sqlState, type StopSignal } from './database.ts'
 
 /** Full jitter (Brooker, "Exponential Backoff And Jitter"), in milliseconds. */
 export function backOff(attempt: number, base = 20, cap = 3000): number {
   return Math.ceil(Math.random() * Math.min(cap, base * 2 ** attempt))
 }
 
-export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+export function sleep(milliseconds: number, signal?: StopSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
     const onAbort = () => {

@@ -7,6 +7,7 @@ import { Failure, type AtomicContext, type AtomicOperation, type ResponseHead } 
 import { findRow, translate } from './read-row.ts'
 import { backOff, describe, sleep } from './retry.ts'
 import { gateConstraint, settleOperation } from './sql/settle-operation.ts'
+import type { StopSource } from './stop-source.ts'
 
 /** What one run of a key is about. */
 export interface Run {
@@ -39,7 +40,7 @@ export async function runAtomic(
   engine: Engine,
   operation: AtomicOperation<any>,
   run: Run,
-  signal: AbortSignal,
+  stop: StopSource,
 ): Promise<Answer<any>> {
   const readRow = async (): Promise<Answer<any> | undefined> => {
     if (!run.keyGiven) return undefined
@@ -55,7 +56,7 @@ export async function runAtomic(
   for (let attempt = 1; ;) {
     let made: Attempt
     try {
-      made = await attemptOnce(engine, operation, run, attempt, signal)
+      made = await attemptOnce(engine, operation, run, attempt, stop)
     } catch (error) {
       // Nothing was begun: the input is not valid, or there is no connection to be had. A row still outranks that.
       const found = isUnavailable(error) ? undefined : await readRow()
@@ -67,7 +68,7 @@ export async function runAtomic(
     if (end.end === 'unknown') {
       const row = await findRow(engine, run.scope, run.key).catch(() => undefined)
       if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
-      if (++unknowns < asks && !signal.aborted) continue
+      if (++unknowns < asks && !stop.aborted) continue
       throw engineError('indeterminate', 'The connection was lost while the outcome was being committed.', {
         cause: end.error,
         retryAfterMs: 1000,
@@ -79,7 +80,7 @@ export async function runAtomic(
     const { error } = end
     const found = await readRow()
     if (found) return found
-    if (end.interrupted || signal.aborted) throw signal.reason
+    if (end.interrupted || stop.aborted) throw stop.reason
     if (!isWorthAnotherRun(error)) throw translate(error)
     if (attempt >= tries) throw exhausted(error, attempt)
     const delay = backOff(attempt)
@@ -87,7 +88,7 @@ export async function runAtomic(
       { operation: operation.name, key: run.key, attempt, delay, cause: describe(error) },
       'transaction is run again',
     )
-    await sleep(delay, signal)
+    await sleep(delay, stop)
     attempt++
   }
 }
@@ -97,46 +98,34 @@ async function attemptOnce(
   operation: AtomicOperation<any>,
   run: Run,
   attempt: number,
-  signal: AbortSignal,
+  stop: StopSource,
 ): Promise<Attempt> {
   const input = await parseInput(operation.input, run.input)
-  let head: ResponseHead = {}
-  let noted: unknown
+  const context = new AtomicRun(run, attempt, stop)
   let rendered: Rendered | undefined
   let failure: Failure | undefined
   const end = await engine.database.transaction<unknown>(
     {
       ...(operation.isolation && { isolation: operation.isolation }),
-      signal,
+      signal: stop,
       last(result) {
         if (result instanceof Failure) {
           failure = result
           return 'rollback'
         }
-        rendered = renderResult(result, head)
-        const recorded = operation.undo?.record({ input, result, operationId: run.id, noted })
-        const gate = settleOperation({
-          ...settlementOf(run, operation.name, rendered),
-          undoInput: recorded === undefined ? undefined : JSON.stringify(recorded),
-        })
+        rendered = renderResult(result, context.head)
+        const recorded = operation.undo?.record({ input, result, operationId: run.id, noted: context.noted })
+        const gate = settleOperation(
+          run,
+          operation.name,
+          rendered,
+          recorded === undefined ? undefined : JSON.stringify(recorded),
+        )
         return run.beforeGate ? [...run.beforeGate, gate] : [gate]
       },
     },
     (tx) => {
-      const context: AtomicContext<any> = {
-        tx,
-        operationId: run.id,
-        scope: run.scope,
-        key: run.key,
-        actor: run.actor,
-        signal,
-        attempt,
-        ifMatch: run.ifMatch,
-        safepoint: () => signal.throwIfAborted(),
-        respond: (given) => void (head = { ...head, ...given }),
-        note: (value) => void (noted = value),
-        fail: (code, message, details) => new Failure(code, message, details),
-      }
+      context.tx = tx
       const running = insideAtomic.run(true, () => operation.run(context, input))
       // Computed here the fingerprint costs nothing: the handler's first statement is on its way.
       void run.fingerprint
@@ -144,6 +133,53 @@ async function attemptOnce(
     },
   )
   return { end, rendered, failure }
+}
+
+/** What an atomic handler is told, and what it says besides its result. */
+class AtomicRun implements AtomicContext<any> {
+  tx: any
+  head: ResponseHead = {}
+  noted: unknown
+  readonly attempt: number
+  readonly #run: Run
+  readonly #stop: StopSource
+
+  constructor(run: Run, attempt: number, stop: StopSource) {
+    this.attempt = attempt
+    this.#run = run
+    this.#stop = stop
+  }
+
+  get operationId() {
+    return this.#run.id
+  }
+  get scope() {
+    return this.#run.scope
+  }
+  get key() {
+    return this.#run.key
+  }
+  get actor() {
+    return this.#run.actor
+  }
+  get ifMatch() {
+    return this.#run.ifMatch
+  }
+  get signal() {
+    return this.#stop.signal
+  }
+  safepoint(): void {
+    this.#stop.throwIfAborted()
+  }
+  respond(head: ResponseHead): void {
+    this.head = { ...this.head, ...head }
+  }
+  note(noted: unknown): void {
+    this.noted = noted
+  }
+  fail<Code extends string>(code: Code, message: string, details?: Readonly<Record<string, unknown>>): Failure<Code> {
+    return new Failure(code, message, details)
+  }
 }
 
 /** A returned refusal: its statements are rolled back, the outcome is a transaction of its own, and a tombstone wins. */
@@ -155,9 +191,7 @@ async function storeFailure(
 ): Promise<Answer<any>> {
   const rendered = renderFailure(failure)
   try {
-    await engine.database.query(
-      settleOperation({ ...settlementOf(run, operation.name, rendered), undoInput: undefined }),
-    )
+    await engine.database.query(settleOperation(run, operation.name, rendered, undefined))
   } catch (error) {
     const row = await findRow(engine, run.scope, run.key)
     if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
@@ -167,13 +201,6 @@ async function storeFailure(
 }
 
 const identityOf = ({ scope, key, id, actor }: Run) => ({ scope, key, id, actor })
-
-const settlementOf = (run: Run, name: string, rendered: Rendered) => ({
-  ...rendered,
-  ...identityOf(run),
-  name,
-  fingerprint: run.fingerprint,
-})
 
 function isWorthAnotherRun(error: unknown): boolean {
   const lostGate =

@@ -139,7 +139,7 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
       const flights = () => [...engine.flights.values()].map(({ promise }) => promise)
       await settledWithin(grace, flights())
       const reason = engineError('interrupted', 'The server is shutting down.', { retryAfterMs: 1000 })
-      for (const flight of engine.flights.values()) flight.controller.abort(reason)
+      for (const flight of engine.flights.values()) flight.stop.abort(reason)
       for (const hold of engine.holds.values()) stopHold(hold, 'shutdown')
       await settledWithin(handBackTime, [...flights(), ...[...engine.holds.values()].map((hold) => untilOver(hold))])
       await watcher.close()

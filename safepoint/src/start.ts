@@ -12,6 +12,7 @@ import type { RunOptions } from './options.ts'
 import { cancelUnbegun, markUndone } from './sql/end-operation.ts'
 import { recordInboxConflict } from './sql/record-inbox-conflict.ts'
 import { startOperation } from './sql/start-operation.ts'
+import { StopSource } from './stop-source.ts'
 import { gateConstraint } from './sql/settle-operation.ts'
 import { uuidv7 } from './uuid.ts'
 
@@ -93,7 +94,7 @@ async function startOrAttach(
     get fingerprint() {
       return fingerprintOnce()
     },
-    controller: new AbortController(),
+    stop: new StopSource(),
     startedAt: performance.now(),
     promise: undefined as never,
     attached: 0,
@@ -103,7 +104,7 @@ async function startOrAttach(
   flight.promise = (
     isDurable(operation)
       ? runDurable(engine, operation, run, flight, options)
-      : runAtomic(engine, operation, run, flight.controller.signal)
+      : runAtomic(engine, operation, run, flight.stop)
   ).finally(() => engine.flights.delete(name))
   return attach(engine, flight, options, false)
 }
@@ -119,7 +120,7 @@ function armDeadline(engine: Engine, flight: Flight, limit: number): ReturnType<
 /** Rolls an atomic operation back once the last of its callers is out of time; the answer waits for the rollback. */
 export function expire(flight: Flight): void {
   if (performance.now() + 5 < flight.deadlineAt) return
-  flight.controller.abort(
+  flight.stop.abort(
     engineError('timeout', `${flight.operation.name} took too long; nothing was done.`, { retryAfterMs: 1000 }),
   )
 }
@@ -136,6 +137,9 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
     ? (options.wait ?? operation.wait ?? defaults.wait)
     : (operation.deadline ?? defaults.atomicDeadline)
   flight.deadlineAt = Math.max(flight.deadlineAt, performance.now() + limit)
+  const deadline = durable ? undefined : armDeadline(engine, flight, limit)
+  // Nobody can leave, and nobody is out of time before the poll says so.
+  if (!durable && !deadline && !options.disconnect && !late) return flight.promise
   return new Promise((resolve, reject) => {
     let left = false
     const leave = () => {
@@ -149,7 +153,7 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
       if (late) reject(inProgress(flight.key, 'running'))
       else resolve(pendingAnswer(engine, flight))
     }
-    const timer = durable ? setTimeout(giveUp, limit) : armDeadline(engine, flight, limit)
+    const timer = durable ? setTimeout(giveUp, limit) : deadline
     const end = () => {
       clearTimeout(timer)
       options.disconnect?.removeEventListener('abort', leave)
@@ -192,7 +196,7 @@ function abandoned(engine: Engine, flight: Flight, policy: DisconnectPolicy): vo
     'the client has gone',
   )
   if (!isDurable(flight.operation)) {
-    flight.controller.abort(
+    flight.stop.abort(
       engineError('interrupted', 'The client went away; nothing was done.', {
         details: { reason: 'client_disconnect' },
       }),
