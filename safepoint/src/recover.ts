@@ -72,9 +72,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   }
 
   const readStates = async () => {
-    const young = performance.now() - engine.poll
-    const flights = [...engine.flights.values()].filter((flight) => flight.startedAt < young)
-    const names = [...flights, ...engine.holds.values()].map(({ scope, key }) => ({ scope, key }))
+    const names = [...engine.flights.values(), ...engine.holds.values()].map(({ scope, key }) => ({ scope, key }))
     if (names.length === 0) return
     const { rows } = await engine.database.query<{ scope: string; key: string; state: State; epoch: number | null }>(
       findStates(names),

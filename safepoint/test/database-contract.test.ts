@@ -20,6 +20,8 @@ const onKysely: ContractSubject<Kysely<any>> = {
   send: async (tx, text, values = []) => (await tx.executeQuery(CompiledQuery.raw(text, [...values]))).rows,
 }
 
-await describeDatabaseContract('pg', onPg(true))
-await describeDatabaseContract('pg without prepared statements', onPg(false))
-await describeDatabaseContract('kysely', onKysely)
+await describeDatabaseContract({
+  pg: onPg(true),
+  'pg without prepared statements': onPg(false),
+  kysely: onKysely,
+})

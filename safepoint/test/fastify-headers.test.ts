@@ -82,7 +82,19 @@ test('If-Match takes one strong tag of a version and nothing else', () => {
     undefined,
     undefined,
   ])
-  for (const value of ['W/"3"', '3', '"abc"', '"03"', '"-1"', '"1", "2"', '""', '"9999999999999999"']) {
+  expect(readIfMatch('"3-QKv1_x-9"')).toBe(3)
+  for (const value of [
+    'W/"3"',
+    '3',
+    '"3-"',
+    '"3 x"',
+    '"abc"',
+    '"03"',
+    '"-1"',
+    '"1", "2"',
+    '""',
+    '"9999999999999999"',
+  ]) {
     expect(() => readIfMatch(value), value).toThrow(expect.objectContaining({ code: 'version_invalid' }))
   }
 })

@@ -112,8 +112,11 @@ describe('a handler on Kysely', () => {
     const running = safepoint.run(act, { id: key, how: 'sleep' }, { scope: 'a', key })
     await until(
       async () =>
-        (await outside.query(`select 1 from pg_stat_activity where state = 'active' and query = 'select pg_sleep(10)'`))
-          .rowCount,
+        (
+          await outside.query(
+            `select 1 from pg_stat_activity where datname = current_database() and state = 'active' and query = 'select pg_sleep(10)'`,
+          )
+        ).rowCount,
     )
     const started = performance.now()
     expect(await safepoint.cancel('a', key)).toMatchObject({ outcome: 'cancelled' })

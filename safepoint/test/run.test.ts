@@ -320,8 +320,11 @@ describe('a cancel', () => {
       const running = safepoint.run(slow, { id: key, seconds: 4 }, { scope: 'a', key })
       await until(
         async () =>
-          (await sql(`select 1 from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'`))
-            .length > 0,
+          (
+            await sql(
+              `select 1 from pg_stat_activity where datname = current_database() and state = 'active' and query like 'select pg_sleep%'`,
+            )
+          ).length > 0,
       )
       const started = performance.now()
       expect(await canceller.cancel('a', key)).toMatchObject({ outcome: 'cancelled' })

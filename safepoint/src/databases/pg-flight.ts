@@ -9,12 +9,15 @@ import type { PgClient, PgDriver, WireStatement } from './pg-driver.ts'
  * error the server skips the rest. Before that `pg` sends each with a Sync of its own (it keeps the books of what is prepared),
  * and then each waits for the one before it: behind a BEGIN that failed (a query-cancel request hit it), with a Sync between
  * them, a statement would commit by itself.
+ *
+ * After `silence` milliseconds without an answer the connection is given up, and the error carries no SQLSTATE.
  */
 export function sendFlight(
   driver: PgDriver,
   client: PgClient,
   statements: readonly WireStatement[],
   settle: (error: Error | undefined, results: Result[]) => void,
+  silence?: number,
 ): void {
   const { connection } = client
   const known = connection?.parsedStatements
@@ -24,9 +27,9 @@ export function sendFlight(
     known &&
     statements.every(({ name, text }) => name === undefined || known[name] === text)
   ) {
-    sendBehindOneSync(driver.Query, client, connection, statements, settle)
+    sendBehindOneSync(driver.Query, client, connection, statements, settle, silence)
   } else {
-    sendOneByOne(client, statements, settle)
+    sendOneByOne(client, statements, settle, silence)
   }
 }
 
@@ -34,12 +37,13 @@ function sendOneByOne(
   client: PgClient,
   [statement, ...rest]: readonly WireStatement[],
   settle: (error: Error | undefined, results: Result[]) => void,
+  silence: number | undefined,
   results: Result[] = [],
 ): void {
   if (!statement) return settle(undefined, results)
-  client.query(statement, (error, result) => {
+  client.query(silence === undefined ? statement : { ...statement, query_timeout: silence }, (error, result) => {
     if (error) settle(error, results)
-    else sendOneByOne(client, rest, settle, [...results, result])
+    else sendOneByOne(client, rest, settle, silence, [...results, result])
   })
 }
 
@@ -52,6 +56,7 @@ function sendBehindOneSync(
   connection: Connection,
   statements: readonly WireStatement[],
   settle: (error: Error | undefined, results: Result[]) => void,
+  silence: number | undefined,
 ): void {
   // What cannot be sent of one statement (a value that has no text) must keep the COMMIT behind it from being sent.
   let unsendable: Error | undefined
@@ -78,6 +83,7 @@ function sendBehindOneSync(
     packet.messages.length = 0
     return null
   }
+  if (silence !== undefined) flight.query_timeout = silence
   client.query(flight, undefined as never)
 }
 

@@ -12,6 +12,8 @@ import { sendFlight } from './pg-flight.ts'
 interface Opening {
   readonly prepared: boolean
   readonly driver: PgDriver
+  /** How long COMMIT may go unanswered, in milliseconds. */
+  readonly silence: number | undefined
   /** BEGIN, and the statements that go with it. */
   readonly opening: readonly WireStatement[]
   readonly stopRunning: (pid: number) => Promise<void>
@@ -42,14 +44,16 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
   const send = (
     statements: readonly WireStatement[],
     settle: (error: Error | undefined, results: Result[]) => void,
+    silence?: number,
   ) => {
     unsettled++
-    sendFlight(opening.driver, client, statements, (error, results) => {
+    const settleOne = (error: Error | undefined, results: Result[]) => {
       unsettled--
       if (error && (sqlState(error) === undefined || fatal(error))) broken ??= error
       settle(error, results)
       if (unsettled === 0) onIdle?.()
-    })
+    }
+    sendFlight(opening.driver, client, statements, settleOne, silence)
   }
   /** BEGIN and what goes first, to be sent together with `statements`. */
   const opened = (statements: readonly WireStatement[]): readonly WireStatement[] => {
@@ -103,7 +107,13 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
       await drained
     }
     if (broken !== undefined) return false
-    return new Promise((resolve) => send([rollback], (error) => resolve(!error && broken === undefined)))
+    return new Promise((resolve) => {
+      const silent = setTimeout(() => resolve(false), stopPatience)
+      send([rollback], (error) => {
+        clearTimeout(silent)
+        resolve(!error && broken === undefined)
+      })
+    })
   }
 
   const commit = async <T>(
@@ -115,7 +125,7 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
       .concat(opening.prepared ? namedCommit : plainCommit)
     const ahead = begun ? 0 : opening.opening.length
     const [error, results] = await new Promise<[Error | undefined, Result[]]>((resolve) =>
-      send(begun ? last : opened(last), (error, results) => resolve([error, results])),
+      send(begun ? last : opened(last), (error, results) => resolve([error, results]), opening.silence),
     )
     const tag = error ? undefined : results.at(-1)?.command
     if (tag === 'COMMIT') return { end: { end: 'committed', value, results: results.slice(ahead, -1) }, reusable: true }

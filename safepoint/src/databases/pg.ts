@@ -39,6 +39,8 @@ export interface PgDatabaseOptions {
 }
 
 const urgentLockTimeout = 2000
+/** How much later than a statement's own time-out its answer may come, in milliseconds. */
+const silencePatience = 5000
 
 /**
  * The adapter for `pg`. It owns two pools, of pipelined connections: BEGIN travels with the first statement, and the gate
@@ -56,7 +58,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     lock_timeout: String(lockTimeout),
     idle_in_transaction_session_timeout: String(timeouts.idleInTransaction),
   })
-  const lane = (max: number, lockTimeout: number, name: string) => {
+  const lane = (max: number, lockTimeout: number, silence: number | undefined, name: string) => {
     const pool = new driver.Pool({
       connectionString: url,
       max,
@@ -64,6 +66,9 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
       connectionTimeoutMillis: timeouts.connect,
       application_name: name,
       keepAlive: true,
+      // A server that has gone silent answers nothing, not even its own time-outs: the connection is given up. In the lane for work
+      // only where nothing else bounds the wait (COMMIT, a statement by itself): a timer for each statement is not free.
+      ...(silence !== undefined && { query_timeout: silence }),
       ...(prepared && {
         options: Object.entries(settings(lockTimeout))
           .map(([setting, value]) => `-c ${setting}=${value.replaceAll(' ', '\\ ')}`)
@@ -75,8 +80,16 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     pool.on('connect', (client: PgClient) => client.on('error', () => {}))
     return { pool, first: prepared ? undefined : localSettings(settings(lockTimeout)) }
   }
-  const work = lane(options.max ?? 10, timeouts.lock, 'safepoint')
-  const urgent = lane(options.urgentMax ?? 2, urgentLockTimeout, 'safepoint-cancel')
+  const work = lane(options.max ?? 10, timeouts.lock, undefined, 'safepoint')
+  const urgent = lane(
+    options.urgentMax ?? 2,
+    urgentLockTimeout,
+    urgentLockTimeout + silencePatience / 5,
+    'safepoint-cancel',
+  )
+
+  /** Of a COMMIT, or of a statement by itself, in the lane for work; the urgent lane's connections have their own for each. */
+  const silence = timeouts.statement + silencePatience
 
   const connect = async (pool: PgPool) => {
     try {
@@ -95,11 +108,12 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     }
     const client = await connect(pool)
     return new Promise((resolve, reject) => {
-      sendFlight(driver, client, [wire(statement, prepared)], (error, results) => {
+      const settle = (error: Error | undefined, results: Result[]) => {
         client.release(error && sqlState(error) === undefined ? error : undefined)
         if (error) reject(error)
         else resolve(results[0] as Result<Row>)
-      })
+      }
+      sendFlight(driver, client, [wire(statement, prepared)], settle, isUrgent ? undefined : silence)
     })
   }
 
@@ -131,6 +145,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     const open: OpenTransaction = openTransaction(client, {
       driver,
       prepared,
+      silence: options.urgent ? undefined : silence,
       opening: openingOf(options, first),
       stopRunning,
     })
@@ -138,6 +153,8 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     client.release(reusable ? undefined : true)
     return end
   }
+
+  let closing: Promise<unknown> | undefined
 
   return {
     query,
@@ -151,7 +168,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
         onState,
       ),
     async close() {
-      await Promise.all([work.pool.end(), urgent.pool.end()])
+      await (closing ??= Promise.all([work.pool.end(), urgent.pool.end()]))
     },
   }
 }
