@@ -46,7 +46,7 @@ const work = defineOperation({
   },
 })
 
-const database = pgDatabase({ driver: pg as never, url: config.url, max: 4 })
+const database = pgDatabase({ driver: pg as never, url: config.url, max: 100 })
 const safepoint = createSafepoint({ database, operations: [work], ...(config.busCut && { bus: cutBus }) })
 await safepoint.start()
 const bare = new pg.Client(config.url)

@@ -51,7 +51,7 @@ const arrows = [
   },
   {
     rule: 'Only tests use safepoint/test/support.',
-    from: /^app\/(?!.*(\.test[.-]|\/test\/|\/e2e\/))/,
+    from: /^app\/(?!test\/|.*(\.test[.-]|\/test\/|\/e2e\/))/,
     forbidden: /^safepoint\/test\//,
   },
   {

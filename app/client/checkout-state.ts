@@ -10,7 +10,8 @@ export interface PlacedOrder {
 /**
  * What a person is told about a checkout, each of it true when it is shown.
  *
- * - `cancelled`: nothing was charged, nothing was ordered. `basket`: whether the set-aside goods are back in it yet.
+ * - `cancelled`: nothing was ordered, and no charge remains. `charge`: whether the bank can have seen one meanwhile. `basket`:
+ *   whether the set-aside goods are back in it yet.
  * - `ordered`: paid. `late`: a cancel was asked for and came too late.
  * - `waiting`: confirmed, but the bank has not decided, or wants something of the customer first.
  * - `undoing`: the cancel was in time, and what had been started is being taken back.
@@ -18,7 +19,11 @@ export interface PlacedOrder {
  * - `declined`, `refused`: nothing was charged; an order that was placed before is still set aside.
  */
 export type Told =
-  | { readonly kind: 'cancelled'; readonly basket: 'returning' | 'returned' | 'set-aside' }
+  | {
+      readonly kind: 'cancelled'
+      readonly charge: 'never_begun' | 'taken_back'
+      readonly basket: 'returning' | 'returned' | 'set-aside'
+    }
   | { readonly kind: 'ordered'; readonly late: boolean; readonly undoRefused?: Problem }
   | { readonly kind: 'waiting' }
   | { readonly kind: 'undoing'; readonly undone: number; readonly total: number }
@@ -72,4 +77,10 @@ export function readLeftOpen(path: string): LeftOpen | undefined {
 export function countUndone(view: OperationView): { readonly undone: number; readonly total: number } {
   const steps = view.state === 'none' ? [] : (view.steps ?? [])
   return { undone: steps.filter(({ state }) => state === 'undone' || state === 'absent').length, total: steps.length }
+}
+
+/** Whether the bank can have seen a charge of an operation that was cancelled. */
+export function readCharge(view: OperationView): 'never_begun' | 'taken_back' {
+  const steps = view.state === 'none' ? [] : (view.steps ?? [])
+  return steps.some(({ step }) => step === 'charge') ? 'taken_back' : 'never_begun'
 }

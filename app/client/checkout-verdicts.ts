@@ -10,7 +10,7 @@ export function readPlaced(verdict: Verdict<Order>): Reading<Order> {
     return { order: verdict.result }
   }
   if ('problem' in verdict) return { told: { kind: 'refused', problem: verdict.problem } }
-  if (verdict.outcome === 'cancelled') return { told: { kind: 'cancelled', basket: 'returned' } }
+  if (verdict.outcome === 'cancelled') return { told: { kind: 'cancelled', charge: 'never_begun', basket: 'returned' } }
   return { told: { kind: 'needs_attention' } }
 }
 
@@ -35,7 +35,9 @@ export function readConfirmed(
     return { told: { kind: 'ordered', late: cancelAsked }, order: placed, settled: true }
   }
   if ('problem' in verdict) return readRefusal(verdict.problem, order)
-  if (verdict.outcome === 'cancelled') return { told: { kind: 'cancelled', basket: 'returning' }, order }
+  // The weaker sentence, until it is known that there was no charge.
+  if (verdict.outcome === 'cancelled')
+    return { told: { kind: 'cancelled', charge: 'taken_back', basket: 'returning' }, order }
   return { told: { kind: 'needs_attention' }, order }
 }
 
@@ -56,10 +58,10 @@ function readRefusal(problem: Problem, order: PlacedOrder): Confirmed {
 /** Of letting an unpaid order go. */
 export function readReleased(verdict: Verdict): Told {
   if (verdict.outcome === 'succeeded' || verdict.outcome === 'too_late')
-    return { kind: 'cancelled', basket: 'returned' }
+    return { kind: 'cancelled', charge: 'never_begun', basket: 'returned' }
   if (verdict.outcome === 'failed') return { kind: 'release_refused', problem: verdict.problem }
   // Not known, but the order is unpaid and so it expires by itself: only the basket has to wait.
-  return { kind: 'cancelled', basket: 'set-aside' }
+  return { kind: 'cancelled', charge: 'never_begun', basket: 'set-aside' }
 }
 
 export function readUndone(verdict: Verdict): Told {

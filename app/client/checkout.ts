@@ -1,6 +1,7 @@
 import type { Client, PendingRequest, Verdict } from 'safepoint/client'
 import {
   countUndone,
+  readCharge,
   readLeftOpen,
   type CheckoutStage,
   type CheckoutState,
@@ -155,15 +156,16 @@ export function createCheckout(options: CheckoutOptions): Checkout {
     if (verdict === undefined) return recall()
     const { told, order: now, settled } = readConfirmed(verdict, { order, cancelAsked })
     if (settled) forget()
-    tell(told, verdict.key, now)
-    if (told.kind !== 'cancelled') return
+    if (told.kind !== 'cancelled') return tell(told, verdict.key, now)
+    const charge = await client.find(verdict.key).then(readCharge, () => told.charge)
+    tell({ ...told, charge }, verdict.key, now)
     // Already told, and true whatever becomes of this: an unpaid order expires by itself.
     const { outcome } = await postRelease(order)
     const released = outcome === 'succeeded' || outcome === 'too_late'
     if (released) forget()
     // Where the verdict was read and put away, it does not come back for the basket's sake.
     if (state.status === 'idle') set(state)
-    else tell({ kind: 'cancelled', basket: released ? 'returned' : 'set-aside' }, verdict.key, order)
+    else tell({ kind: 'cancelled', charge, basket: released ? 'returned' : 'set-aside' }, verdict.key, order)
   }
 
   function confirm(order: PlacedOrder, paymentMethod: string): Promise<void> {

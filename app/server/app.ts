@@ -9,7 +9,9 @@ import { refuse, uuidv7 } from 'safepoint'
 import { headers } from 'safepoint/protocol'
 import { problemServerOptions, safepointFastify } from 'safepoint/fastify'
 import { z } from 'zod'
+import type { DemoAccount } from './accounts/accounts.ts'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
+import { demoAccountsRoute } from './accounts/demo-accounts.routes.ts'
 import { authenticate, caller } from './accounts/authenticate.ts'
 import { addressesRoutes } from './addresses/addresses.routes.ts'
 import { cartRoutes } from './cart/cart.routes.ts'
@@ -21,12 +23,18 @@ import type { Logger } from './log.ts'
 import { ordersRoutes } from './orders/orders.routes.ts'
 import { paymentsRoutes } from './payments/payments.routes.ts'
 import { problems } from './problems.ts'
+import { limitRates, type RateLimits } from './rate-limits.ts'
+import { wishlistRoutes } from './wishlist/wishlist.routes.ts'
 
 export interface AppOptions {
   readonly composed: Composed
   readonly log: Logger
   readonly corsOrigins?: readonly string[]
   readonly corsSharedHosting?: 'allow' | 'refuse'
+  /** Told to everybody: only where nobody else's data can be. */
+  readonly demoAccounts?: readonly DemoAccount[]
+  /** Absent: none. */
+  readonly rateLimits?: RateLimits | undefined
   /** Why this process takes no more work; `undefined`: it does. */
   readonly refusing?: () => string | undefined
   /** The built pages, served at `/` where they are there. */
@@ -86,7 +94,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       'accept-language',
       ...own(['idempotencyKey', 'retryAttempt', 'requestId']),
     ],
-    exposedHeaders: ['etag', 'location', ...own(['operationKey', 'replayed', 'retryAfter', 'requestId'])],
+    exposedHeaders: ['date', 'etag', 'location', ...own(['operationKey', 'replayed', 'retryAfter', 'requestId'])],
     maxAge: 600,
   })
   await app.register(swagger, {
@@ -104,6 +112,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 
   authenticate(app, pantry.tokens)
+  if (options.rateLimits) await limitRates(app, options.rateLimits)
   await app.register(safepointFastify, {
     safepoint: pantry.safepoint,
     caller,
@@ -114,7 +123,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   health(app, options)
   app.get('/openapi.json', { schema: { hide: true } as object }, async () => app.swagger())
   accountsRoutes(app, pantry, operations.accounts)
+  demoAccountsRoute(app, options.demoAccounts ?? [])
   addressesRoutes(app, pantry)
+  wishlistRoutes(app, pantry)
   catalogRoutes(app, pantry)
   cartRoutes(app, pantry, operations.cart)
   ordersRoutes(app, pantry, operations.orders)

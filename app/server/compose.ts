@@ -1,4 +1,5 @@
 import { createSafepoint, type AnyOperation } from 'safepoint'
+import { changeProfile } from './accounts/change-profile.ts'
 import { endSession } from './accounts/end-session.ts'
 import { openSession } from './accounts/open-session.ts'
 import { registerAccount } from './accounts/register-account.ts'
@@ -17,6 +18,7 @@ import { expireOrders, expireOrdersJob } from './orders/expire-order.ts'
 import { orderOperations, type OrderOptions } from './orders/order-operations.ts'
 import type { Pantry } from './pantry.ts'
 import type { OfferedGateways } from './payments/offered-gateways.ts'
+import { wishlistOperations } from './wishlist/wishlist-operations.ts'
 
 export interface Parts {
   readonly database: PantryDatabase
@@ -47,6 +49,7 @@ export function compose(parts: Parts) {
       openSession: openSession(session),
       rotateSession: rotateSession(session),
       endSession,
+      changeProfile,
     },
     cart: {
       addCartItem: addCartItem({ currency }),
@@ -55,6 +58,7 @@ export function compose(parts: Parts) {
       clearCart: clearCart({ currency }),
     },
     addresses: addressOperations,
+    wishlist: wishlistOperations,
     orders: orderOperations({ gateways, currency, enqueue, publicUrl, ...parts.orders }),
   }
   const safepoint = createSafepoint({

@@ -34,6 +34,8 @@ const environment = z.object({
     .refine((value) => Intl.supportedValuesOf('currency').includes(value), 'must be an ISO 4217 code such as INR')
     .default('INR'),
   SIMULATORS: flag.optional(),
+  RATE_LIMITS: z.string().min(1).optional(),
+  OPERATION_LEASE_MS: z.coerce.number().int().min(500).max(600_000).optional(),
   LOG_LEVEL: level.default('info'),
   LOG_FILE: z.string().min(1).optional(),
 })
@@ -54,6 +56,10 @@ export interface Config {
   readonly corsSharedHosting: 'allow' | 'refuse'
   readonly currency: string
   readonly simulators: boolean
+  /** `off`, or a file; absent: the built-in ones. */
+  readonly rateLimits: string | undefined
+  /** How long a process may be silent before another takes its operations over, in milliseconds; absent: the engine's default. */
+  readonly operationLease: number | undefined
   readonly logLevel: z.output<typeof level>
   readonly logFile: string | undefined
   /** What the settings of outside services are read from. */
@@ -95,6 +101,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     corsSharedHosting: data.CORS_SHARED_HOSTING,
     currency: data.SHOP_CURRENCY,
     simulators: data.SIMULATORS === undefined ? data.DATABASE_URL === undefined : data.SIMULATORS === 'on',
+    rateLimits: data.RATE_LIMITS,
+    operationLease: data.OPERATION_LEASE_MS,
     logLevel: data.LOG_LEVEL,
     logFile: data.LOG_FILE,
     env: given,

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Database, Result, SqlTransaction, Statement } from 'safepoint'
 import { pgDatabase } from 'safepoint/pg'
 import { announcing, type Announcements } from './announce.ts'
+import { watchDatabase } from './database-watch.ts'
 
 export type PantryDatabase = Database<SqlTransaction> & { close(): Promise<void> }
 
@@ -26,10 +27,23 @@ export function openDatabase(options: OpenDatabaseOptions): {
   readonly announcements: Announcements
 } {
   const { url, directUrl, max = 10, prepared = true } = options
-  const { database, announcements } = announcing(
-    pgDatabase({ driver: pg as never, url, max, prepared, ...(directUrl !== undefined && { directUrl }) }),
-  )
-  return { database, announcements }
+  const watch = watchDatabase(url)
+  const pools = pgDatabase({
+    driver: watch.driver as never,
+    url,
+    max,
+    prepared,
+    ...(directUrl !== undefined && { directUrl }),
+  })
+  return announcing({
+    ...pools,
+    query: (...given) => watch.watched(() => pools.query(...given)),
+    transaction: (...given) => watch.watched(() => pools.transaction(...given)),
+    close() {
+      watch.stop()
+      return pools.close()
+    },
+  } as typeof pools)
 }
 
 /** One connection, for migrations and the seed. */

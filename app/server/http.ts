@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { FastifyReply } from 'fastify'
 import { SafepointError } from 'safepoint'
 import { documented, type JsonSchema } from 'safepoint/fastify'
@@ -74,4 +75,16 @@ export function readCursor(cursor: string | undefined, parts: number): string[] 
   })
 }
 
-export const withVersion = (reply: FastifyReply, version: number): FastifyReply => reply.header('etag', `"${version}"`)
+/**
+ * Sends what was read under a tag of its version and its content, or 304 where `If-None-Match` has that tag (RFC 9110 section
+ * 13.1.2). The content is in the tag because more than the version may change, such as today's prices of a cart.
+ */
+export function sendTagged(reply: FastifyReply, read: { readonly version: number }): FastifyReply {
+  const body = JSON.stringify(read)
+  const tag = `"${read.version}-${createHash('sha256').update(body).digest('base64url').slice(0, 11)}"`
+  reply.header('etag', tag)
+  const known = reply.request.headers['if-none-match']
+  const tags = known?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? []
+  if (tags.includes(tag) || tags.includes('*')) return reply.code(304).send()
+  return reply.type('application/json; charset=utf-8').send(body)
+}

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { until } from '../../safepoint/test/support/until.ts'
 import { testDatabase } from '../../safepoint/test/support/database.ts'
 import { findOwner } from './owner.ts'
@@ -21,9 +21,9 @@ interface Running {
 const running: Running[] = []
 const folders: string[] = []
 
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.end('SIGTERM')))
-  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true, force: true })
+afterEach(() => Promise.all(running.splice(0).map((one) => one.end('SIGTERM'))))
+afterAll(() => {
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true })
 })
 
 function newFolder(): string {
@@ -31,6 +31,9 @@ function newFolder(): string {
   folders.push(folder)
   return path.join(folder, 'data')
 }
+
+/** One for the tests that bring their own database along: to make one takes seconds, and what is left in it is no matter. */
+const ownDatabase = newFolder()
 
 function run(file: 'main.ts' | 'worker.ts', env: Record<string, string>): Running {
   const { PATH = '', HOME = '', TMPDIR = os.tmpdir() } = process.env
@@ -56,7 +59,8 @@ function run(file: 'main.ts' | 'worker.ts', env: Record<string, string>): Runnin
 
 const said = (one: Running, pattern: RegExp) =>
   until(() => pattern.exec(one.output()), {
-    timeoutMs: 15_000,
+    // A database that is made anew on a busy disk.
+    timeoutMs: 45_000,
     intervalMs: 20,
     message: () => `${pattern} in:\n${one.output()}`,
   })
@@ -66,7 +70,7 @@ test(
   'starts with nothing but a folder, refuses a second server on it, lends it to a worker, and drains on SIGTERM',
   { timeout: 60_000 },
   async () => {
-    const DATA_DIR = newFolder()
+    const DATA_DIR = ownDatabase
     const server = run('main.ts', { DATA_DIR })
     const url = await addressOf(server)
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
@@ -79,6 +83,8 @@ test(
       body: JSON.stringify({ email, password }),
     })
     expect(login.status).toBe(200)
+    const { items: demo } = (await (await fetch(`${url}/api/demo-accounts`)).json()) as { items: unknown[] }
+    expect(demo).toContainEqual({ role: 'customer', email, password })
 
     const refused = run('main.ts', { DATA_DIR })
     expect(await refused.end()).toBe(1)
@@ -98,7 +104,7 @@ test(
 )
 
 test('what a killed server left is taken over by the next one', { timeout: 60_000 }, async () => {
-  const DATA_DIR = newFolder()
+  const DATA_DIR = ownDatabase
   const first = run('main.ts', { DATA_DIR })
   await addressOf(first)
   await first.end('SIGKILL')
@@ -121,6 +127,7 @@ test(
     const [one, other] = [run('main.ts', env), run('main.ts', env)]
     const urls = await Promise.all([addressOf(one), addressOf(other)])
     expect(await (await fetch(`${urls[0]}/api/products`)).json()).toEqual({ items: [], nextCursor: null })
+    expect(await (await fetch(`${urls[0]}/api/demo-accounts`)).json()).toEqual({ items: [], nextCursor: null })
     expect(one.output()).toContain('stripe: not offered')
     expect(one.output()).not.toContain('pantry.example')
     const login = await fetch(`${urls[1]}/api/auth/login`, {
@@ -128,7 +135,19 @@ test(
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ email: 'boss@example.com', password: 'long enough' }),
     })
-    expect(((await login.json()) as { user: unknown }).user).toMatchObject({ role: 'admin' })
+    const { user, accessToken } = (await login.json()) as { user: unknown; accessToken: string }
+    expect(user).toMatchObject({ role: 'admin' })
+    const confirm = await fetch(`${urls[1]}/api/orders/${crypto.randomUUID()}/confirm`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${accessToken}`,
+        'content-type': 'application/json',
+        'idempotency-key': 'pay',
+      },
+      body: JSON.stringify({ gateway: 'stripe', paymentMethod: 'pm_card_visa' }),
+    })
+    expect([confirm.status, await confirm.json()]).toEqual([503, expect.objectContaining({ code: 'not_configured' })])
+    expect(fs.existsSync(path.join(env.DATA_DIR, 'simulators.json'))).toBe(false)
     expect(await Promise.all([one.end('SIGTERM'), other.end('SIGTERM')])).toEqual([0, 0])
   },
 )

@@ -1,11 +1,13 @@
 import path from 'node:path'
 import { isSafepointError } from 'safepoint'
 import { startPostgres, type RunningPostgres } from 'safepoint/testkit'
+import type { DemoAccount } from './accounts/accounts.ts'
 import { buildApp } from './app.ts'
 import { ConfigError, keepSecret, readConfig, type Config } from './config.ts'
 import { areaLog, createLog, type Logger } from './log.ts'
 import { claimOwnership } from './owner.ts'
-import { ensureDatabase, prepareDatabase, type DemoAccount } from './prepare-database.ts'
+import { ensureDatabase, prepareDatabase } from './prepare-database.ts'
+import { readRateLimits } from './rate-limits.ts'
 import { createRuntime } from './runtime.ts'
 import { startSimulators } from './simulators.ts'
 
@@ -39,6 +41,7 @@ try {
 
 async function start(config: Config): Promise<void> {
   const log = createLog(config)
+  const rateLimits = readRateLimits(config.rateLimits)
   const embedded = config.databaseUrl === undefined
   const owner = embedded ? claimOwnership(config.dataDir) : undefined
   if (owner) opened.push({ what: 'ownership', close: () => owner.release() })
@@ -63,6 +66,8 @@ async function start(config: Config): Promise<void> {
     log: areaLog(log, 'http', config.env),
     corsOrigins: config.corsOrigins,
     corsSharedHosting: config.corsSharedHosting,
+    demoAccounts: demo,
+    rateLimits,
     refusing: () => (ending ? 'The server is shutting down.' : undefined),
     webRoot,
   })

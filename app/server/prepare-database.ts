@@ -5,16 +5,11 @@ import type { Client } from 'pg'
 import type { Config } from './config.ts'
 import { withClient, type Reader } from './database.ts'
 import type { Logger } from './log.ts'
+import type { DemoAccount } from './accounts/accounts.ts'
 import { seedAccount } from './accounts/seed-account.ts'
 import { seedCatalog } from './catalog/seed-catalog.ts'
 
 const appMigrations = { name: 'pantry', directory: new URL('./migrations/', import.meta.url) }
-
-export interface DemoAccount {
-  readonly role: 'admin' | 'customer'
-  readonly email: string
-  readonly password: string
-}
 
 /** Of the embedded database only, where nobody else's data can be. */
 export const demoAccounts: readonly DemoAccount[] = [

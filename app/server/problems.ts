@@ -3,6 +3,7 @@ import { addressLimit } from './addresses/addresses.ts'
 import { lineLimit, quantityLimit } from './cart/cart.ts'
 import { orderProblems } from './orders/order-problems.ts'
 import { paymentProblems } from './payments/payment-problems.ts'
+import { wishLimit } from './wishlist/wishlist.ts'
 
 const accountProblems: ProblemTable = {
   email_taken: {
@@ -106,6 +107,15 @@ const shopProblems: ProblemTable = {
     title: { en: 'Not in the cart', he: 'לא נמצא בעגלה' },
     detail: { en: 'The active cart has no such line.', he: 'אין שורה כזו בעגלה הפעילה.' },
     remedy: 'Read the cart afresh: the line may have been removed elsewhere.',
+  },
+  wishlist_full: {
+    status: 422,
+    title: { en: 'Wishlist full', he: 'רשימת המשאלות מלאה' },
+    detail: {
+      en: `A wishlist has at most ${wishLimit} products; nothing was added.`,
+      he: `רשימת משאלות מוגבלת ל-${wishLimit} מוצרים; דבר לא נוסף.`,
+    },
+    remedy: 'Take something off it.',
   },
   undo_outdated: {
     status: 409,

@@ -13,6 +13,8 @@ export interface RuntimeOptions {
   readonly publicUrl: () => string
   /** Those that run, where the configuration wants them. */
   readonly simulators: { readonly stripe?: StripeConfig | undefined }
+  /** Default: those that the configuration offers. */
+  readonly gateways?: OfferedGateways
   readonly log: Logger
 }
 
@@ -25,10 +27,11 @@ export interface Runtime {
   stop(grace: number): Promise<void>
 }
 
-export function createRuntime({ config, databaseUrl, jwtSecret, publicUrl, simulators, log }: RuntimeOptions): Runtime {
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { config, databaseUrl, jwtSecret, publicUrl, simulators, log } = options
   const { database, announcements } = openDatabase({ url: databaseUrl, directUrl: config.directDatabaseUrl, max: 20 })
   const jobs = createJobs({ url: databaseUrl, names: jobNames, log: areaLog(log, 'jobs', config.env) })
-  const gateways = readOfferedGateways(config.env, simulators)
+  const gateways = options.gateways ?? readOfferedGateways(config.env, simulators)
   const composed = compose({
     database,
     announcements,
@@ -38,6 +41,7 @@ export function createRuntime({ config, databaseUrl, jwtSecret, publicUrl, simul
     enqueue: jobs.enqueue,
     publicUrl,
     log: areaLog(log, 'operations', config.env),
+    ...(config.operationLease !== undefined && { engine: { lease: config.operationLease } }),
   })
   return {
     composed,

@@ -291,6 +291,14 @@ table variant
   constraint variant_sku_key UNIQUE (sku)
   UNIQUE INDEX variant_of ON pantry.variant USING btree (product_id, "position") WHERE (archived_at IS NULL)
 
+table wish
+  column account_id uuid not null
+  column product_id uuid not null
+  column added_at timestamp with time zone not null default clock_timestamp()
+  constraint wish_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id) ON DELETE CASCADE
+  constraint wish_pkey PRIMARY KEY (account_id, product_id)
+  constraint wish_product_id_fkey FOREIGN KEY (product_id) REFERENCES pantry.product(id)
+
 CREATE OR REPLACE FUNCTION pantry.order_move()
  RETURNS trigger
  LANGUAGE plpgsql

@@ -29,6 +29,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body: string
+  /** Milliseconds for which the vendor keeps its client waiting for it. */
+  readonly late?: number
 }
 
 export interface Vendor extends Controlled {
@@ -139,9 +141,11 @@ async function exchange(
     for (const work of afterwards.splice(0)) work()
   }
   let gone = false
+  const left = new AbortController()
   // Also while the answer is held back: the vendor's events do not wait for a client that has died.
   response.once('close', () => {
     gone = !response.writableFinished
+    if (gone) left.abort()
     // A connection that a fault has cut was not left by its client.
     if (gone && call.outcome === 'pending') vendor.calls.abort(call)
     runAfterwards()
@@ -176,6 +180,8 @@ async function exchange(
     const answer = await vendor.api({ ...request, call, fault, reach, afterwards: (work) => afterwards.push(work) })
     if (gone) runAfterwards()
     await reach('executed')
+    if (answer.late !== undefined)
+      await sleep(answer.late, undefined, { signal: AbortSignal.any([closing, left.signal]) }).catch(() => {})
     if (!gone) await send(response, answer)
     vendor.calls.close(call, call.aborted ? 'aborted' : 'answered', answer.status)
   } catch (thrown) {

@@ -22,13 +22,15 @@ export async function cancel(
   const acknowledged = awaitStopped(engine, scope, key)
   try {
     const { row, eventId } = await decide(engine, scope, key, options)
+    // Still at work after the decision, and not stopped by anything else: it is this cancel that interrupts it.
+    const interrupts = flight !== undefined && engine.flights.get(nameOf(scope, key)) === flight && !flight.stop.aborted
     if (row.state === 'cancelled' || row.state === 'undoing') {
       engine.bus.publish(topics.cancel, JSON.stringify([scope, key]))
       engine.bus.publish(topics.changed(scope, key))
     }
     const mayBeActing = (row.state === 'undoing' || row.state === 'cancelled') && (row.begun ?? 0) > 0 && !row.stopped
     const stopped = !mayBeActing || (await acknowledged.within(engine.stopWait))
-    return await answer(engine, row, eventId, stopped, flight !== undefined)
+    return await answer(engine, row, eventId, stopped, interrupts)
   } finally {
     acknowledged.forget()
   }
@@ -91,7 +93,7 @@ async function answer(
   row: OperationRow,
   eventId: string,
   stopped: boolean,
-  wasHere: boolean,
+  interrupts: boolean,
 ): Promise<CancelAnswer> {
   const operation = row.name === null ? undefined : engine.operations.get(row.name)
   switch (row.state) {
@@ -99,7 +101,7 @@ async function answer(
       return {
         eventId,
         outcome: 'cancelled',
-        ...(row.cancels > 1 ? { repeat: true } : (wasHere || row.epoch !== null) && { interrupted: true }),
+        ...(row.cancels > 1 ? { repeat: true } : (interrupts || row.epoch !== null) && { interrupted: true }),
         ...((row.begun ?? 0) > 0 &&
           row.cleanup && {
             stopped,

@@ -33,6 +33,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   const tick = (): Promise<void> => (running ??= round().finally(() => (running = undefined)))
   const round = async () => {
     clearTimeout(timer)
+    const begunAt = performance.now()
     armDeadlines(engine)
     await attempt('read states', readStates)
     if (performance.now() - renewedAt > engine.lease / 3) await attempt('renew leases', renew)
@@ -61,7 +62,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
       strippedAt = performance.now()
       await attempt('strip', async () => void (await engine.database.query(stripOperations(engine.retention))))
     }
-    if (!closed) timer = setTimeout(() => void tick(), engine.poll)
+    if (!closed) timer = setTimeout(() => void tick(), Math.max(0, begunAt + engine.poll - performance.now()))
   }
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
@@ -76,6 +77,8 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     if (names.length === 0) return
     const { rows } = await engine.database.query<{ scope: string; key: string; state: State; epoch: number | null }>(
       findStates(names),
+      // Not in the lane of the work that is to be stopped, which may hold each of its connections.
+      { urgent: true },
     )
     for (const row of rows) {
       const hold = engine.holds.get(nameOf(row.scope, row.key))
@@ -89,7 +92,9 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     const held = [...engine.holds.values()].filter((hold) => !hold.over)
     const sentAt = performance.now()
     if (held.length > 0) {
-      const { rows } = await engine.database.query<{ scope: string; key: string }>(renewLeases(held, engine.lease))
+      const { rows } = await engine.database.query<{ scope: string; key: string }>(renewLeases(held, engine.lease), {
+        urgent: true,
+      })
       const kept = new Set(rows.map(({ scope, key }) => nameOf(scope, key)))
       for (const hold of held) if (kept.has(nameOf(hold.scope, hold.key))) hold.leaseUntil = sentAt + engine.lease
     }
@@ -133,7 +138,7 @@ function armDeadlines(engine: Engine): void {
   const now = performance.now()
   for (const flight of engine.flights.values()) {
     if (!isDurable(flight.operation) && flight.deadlineAt - now < 2 * engine.poll)
-      setTimeout(() => expire(flight), flight.deadlineAt - now)
+      setTimeout(() => expire(flight), Math.max(0, flight.deadlineAt - now))
   }
 }
 

@@ -80,7 +80,7 @@ export async function runAtomic(
     const { error } = end
     const found = await readRow()
     if (found) return found
-    if (end.interrupted || stop.aborted) throw stop.reason
+    if (end.interrupted || stop.aborted) throw reasonOf(stop)
     if (!isWorthAnotherRun(error)) throw translate(error)
     if (attempt >= tries) throw exhausted(error, attempt)
     const delay = backOff(attempt)
@@ -201,6 +201,15 @@ async function storeFailure(
 }
 
 const identityOf = ({ scope, key, id, actor }: Run) => ({ scope, key, id, actor })
+
+/** A signal that spoke of a cancel without one in the row was forged or astray: it decides nothing (I12), the key may be tried again. */
+function reasonOf({ reason }: StopSource): unknown {
+  if (!isSafepointError(reason) || reason.code !== 'cancelled') return reason
+  return engineError('interrupted', 'A signal stopped this run, but nobody has cancelled it: send it again.', {
+    cause: reason,
+    retryAfterMs: 100,
+  })
+}
 
 function isWorthAnotherRun(error: unknown): boolean {
   const lostGate =

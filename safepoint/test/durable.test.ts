@@ -151,6 +151,8 @@ const { safepoint, sql, another } = await testEngine(
   [checkout, repeating, stalled, busy, blind, leaver, hurried, refundable, sweepable],
   {
     lease: 600,
+    // As long as a busy machine needs: what is tested is that the acknowledgement comes.
+    stopWait: 3000,
     poll: 100,
     ...(process.env.LOG && { log: { info: () => {}, warn: console.warn, error: console.error } }),
   },

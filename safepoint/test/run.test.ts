@@ -360,6 +360,24 @@ describe('a cancel', () => {
     await expect(safepoint.undo('a', kept)).rejects.toMatchObject({ code: 'not_undoable' })
   })
 
+  it('I12: a signal that nobody has cancelled for decides nothing; the key can be tried again', async () => {
+    const key = unique()
+    const running = safepoint.run(slow, { id: key, seconds: 4 }, { scope: 'a', key })
+    await until(
+      async () =>
+        (
+          await sql(
+            `select 1 from pg_stat_activity where datname = current_database() and state = 'active' and query like 'select pg_sleep%'`,
+          )
+        ).length > 0,
+    )
+    safepoint.bus.publish('sp:cancel', JSON.stringify(['a', key]))
+    await expect(running).rejects.toMatchObject({ code: 'interrupted', retryable: true })
+    expect(await safepoint.run(slow, { id: key, seconds: 0 }, { scope: 'a', key })).toMatchObject({
+      outcome: 'succeeded',
+    })
+  })
+
   it('I9: leaves one event a call, and one under its own key however often it is sent', async () => {
     const key = unique()
     const calls = await Promise.all(

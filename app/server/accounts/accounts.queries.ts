@@ -50,6 +50,32 @@ export async function insertAccount(tx: Reader, account: NewAccount): Promise<Ac
   return rows[0]
 }
 
+/**
+ * Names an account that is at `version` (`undefined`: whichever it is at), and raises its version where that is a change.
+ * Answers the name it had, too. `undefined`: it is closed, or at another version.
+ */
+export async function renameAccount(
+  tx: SqlTransaction,
+  change: { readonly id: string; readonly name: string; readonly version: number | undefined },
+): Promise<{ readonly account: Account; readonly before: string } | undefined> {
+  const { rows } = await tx.query<Account & { before: string }>({
+    name: 'accounts_rename',
+    text: `
+      with held as materialized (
+        select id, name from pantry.account where id = $1::uuid and closed_at is null for no key update
+      )
+      update pantry.account a
+      set name = $2::text, version = a.version + (a.name <> $2::text)::int, updated_at = clock_timestamp()
+      from held
+      where a.id = held.id and ($3::int is null or a.version = $3::int)
+      returning a.id, a.email, a.name, a.role, a.version, held.name as before`,
+    values: [change.id, change.name, change.version ?? null],
+  })
+  if (!rows[0]) return undefined
+  const { before, ...account } = rows[0]
+  return { account, before }
+}
+
 export interface NewSession {
   readonly sessionId: string
   readonly tokenId: string

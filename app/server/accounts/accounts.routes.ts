@@ -8,6 +8,7 @@ import { emailKeyOf, emailScopeOf, refreshGrace, sessionScopeOf } from './accoun
 import { findAccount, findCredentials, findTokenStanding, type TokenStanding } from './accounts.queries.ts'
 import { credentials, presentedToken, registration, signedIn, user, userOf } from './accounts.schema.ts'
 import { identityOf, requireAccount } from './authenticate.ts'
+import { changeProfile } from './change-profile.ts'
 import { endSession } from './end-session.ts'
 import type { openSession } from './open-session.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
@@ -43,6 +44,7 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     url: '/api/auth/register',
     operation: operations.registerAccount,
     key: 'optional',
+    config: { limit: 'auth' },
     scope: emailScope,
     fingerprintOf: taggedPassword,
     input: async (request) => {
@@ -64,6 +66,7 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     url: '/api/auth/login',
     operation: operations.openSession,
     key: 'optional',
+    config: { limit: 'auth' },
     scope: emailScope,
     fingerprintOf: taggedPassword,
     input: async (request) => {
@@ -126,6 +129,15 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
       return reply.header('etag', `"${account.version}"`).send(userOf(account))
     },
   )
+
+  app.operation({
+    method: 'PATCH',
+    url: '/api/me',
+    operation: changeProfile,
+    key: 'optional',
+    onRequest: requireAccount,
+    schema: { summary: 'Change my profile', tags, response: user },
+  })
 
   interface Presented {
     readonly token: string

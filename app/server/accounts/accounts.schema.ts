@@ -18,6 +18,7 @@ const newPassword = z.string().min(8, 'must have at least 8 characters').max(200
 
 export const registration = z.strictObject({ email, password: newPassword, name: text(120) })
 export const credentials = z.strictObject({ email: z.string().min(1).max(254), password: z.string().min(1).max(200) })
+export const profileChange = z.strictObject({ name: text(120) })
 export const presentedToken = z.strictObject({ refreshToken: z.string().min(1).max(200) })
 
 export const user = z.strictObject({

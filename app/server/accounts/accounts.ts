@@ -11,6 +11,13 @@ export interface Account {
   readonly version: number
 }
 
+/** Of a demonstration that only its own machine can reach: everybody may know the password. */
+export interface DemoAccount {
+  readonly role: Role
+  readonly email: string
+  readonly password: string
+}
+
 /** Who a request comes from, as its access token says. */
 export interface Identity {
   readonly accountId: string

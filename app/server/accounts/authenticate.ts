@@ -22,6 +22,12 @@ export function authenticate(app: FastifyInstance, tokens: Tokens): void {
   })
 }
 
+/** Whose request it is, where its token says so. */
+export function findIdentity(request: FastifyRequest): Identity | undefined {
+  const found = shown.get(request)
+  return found && 'identity' in found ? found.identity : undefined
+}
+
 /** Whose request it is; throws `unauthenticated`. */
 export function identityOf(request: FastifyRequest): Identity {
   const found = shown.get(request)

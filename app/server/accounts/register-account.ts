@@ -18,7 +18,8 @@ export const registerAccount = (parts: SessionParts) =>
     onCancel: 'No account is made.',
     keep: 'An account is closed by its owner, who can log in from here on.',
     fresh: mintTokens(parts),
-    async run({ tx, respond }, { email, name, passwordHash }): Promise<OpenedSession> {
+    async run(ctx, { email, name, passwordHash }): Promise<OpenedSession> {
+      const { tx } = ctx
       const accountId = uuidv7()
       const sessionId = uuidv7()
       const made = await insertAccount(tx, {
@@ -31,7 +32,7 @@ export const registerAccount = (parts: SessionParts) =>
       })
       if (!made) throw refuse('email_taken', 'There is an account with this address.')
       await insertSession(tx, { sessionId, tokenId: uuidv7(), accountId, lifetime: sessionLifetime })
-      respond({ status: 201, headers: { location: '/api/me' } })
+      ctx.respond({ status: 201, headers: { location: '/api/me' } })
       return { user: userOf(made), sessionId }
     },
   })

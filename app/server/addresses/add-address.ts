@@ -10,8 +10,6 @@ interface Recorded {
   readonly version: number | null
 }
 
-const made = new WeakSet<Address>()
-
 /** Keeps an address; an equal one that is there already is answered instead. */
 export const addAddress = defineOperation({
   name: 'address.add',
@@ -20,9 +18,9 @@ export const addAddress = defineOperation({
   onDisconnect: 'finish',
   onCancel: 'No address is kept. Once it is kept, undoing deletes it, unless it was changed since.',
   undo: {
-    record: ({ result }: { readonly result: Address }): Recorded => ({
+    record: ({ result, noted }: { readonly result: Address; readonly noted?: 'made' }): Recorded => ({
       id: result.id,
-      version: made.has(result) ? result.version : null,
+      version: noted === 'made' ? result.version : null,
     }),
     async run(
       { tx, scope }: AtomicContext<SqlTransaction>,
@@ -34,7 +32,8 @@ export const addAddress = defineOperation({
       return { id, deleted: true }
     },
   },
-  async run({ tx, scope, respond }, fields): Promise<Address> {
+  async run(ctx, fields): Promise<Address> {
+    const { tx, scope } = ctx
     const accountId = accountOf(scope)
     const kept = await insertAddress(tx, accountId, fields)
     if (!kept) throw conflict('An equal address was deleted in the same moment.')
@@ -44,8 +43,8 @@ export const addAddress = defineOperation({
         details: { limit: addressLimit },
       })
     }
-    made.add(kept.address)
-    respond({ status: 201, headers: { location: `/api/addresses/${kept.address.id}` } })
+    ctx.note('made')
+    ctx.respond({ status: 201, headers: { location: `/api/addresses/${kept.address.id}` } })
     return kept.address
   },
 })

@@ -11,8 +11,6 @@ interface Recorded {
   readonly before: AddressFields
 }
 
-const before = new WeakMap<Address, AddressFields>()
-
 /** Changes fields of an address; with If-Match only the version that was seen. Orders keep the copy they have. */
 export const changeAddress = defineOperation({
   name: 'address.change',
@@ -25,10 +23,10 @@ export const changeAddress = defineOperation({
   onCancel:
     'The address stays as it is. Once it is changed, undoing puts the old one back, unless it was changed again.',
   undo: {
-    record: ({ result }: { readonly result: Address }): Recorded => ({
+    record: ({ result, noted }: { readonly result: Address; readonly noted: AddressFields }): Recorded => ({
       id: result.id,
       version: result.version,
-      before: before.get(result)!,
+      before: noted,
     }),
     async run({ tx, scope }: AtomicContext<SqlTransaction>, recorded: Recorded): Promise<Address> {
       const { id, version } = recorded
@@ -37,7 +35,8 @@ export const changeAddress = defineOperation({
       return restored
     },
   },
-  async run({ tx, scope, ifMatch }, { id, ...changes }): Promise<Address> {
+  async run(ctx, { id, ...changes }): Promise<Address> {
+    const { tx, scope, ifMatch } = ctx
     const accountId = accountOf(scope)
     const found = isId(id) ? await findAddress(tx, accountId, id) : undefined
     if (!found || found.deleted) throw refuse('address_not_found', 'There is no such address.')
@@ -52,7 +51,7 @@ export const changeAddress = defineOperation({
       expectVersion(now.address.version, ifMatch)
       throw conflict('The address has changed in the same moment.')
     }
-    before.set(written, address)
+    ctx.note(address)
     return written
   },
 })

@@ -15,9 +15,6 @@ interface Deleted {
   readonly deleted: true
 }
 
-/** The versions that deletions made. */
-const marked = new WeakMap<Deleted, number>()
-
 /** Deletes an address; twice is once. */
 export const deleteAddress = defineOperation({
   name: 'address.delete',
@@ -26,9 +23,9 @@ export const deleteAddress = defineOperation({
   onDisconnect: 'finish',
   onCancel: 'The address stays. Once it is deleted, undoing brings it back, unless an equal one was added since.',
   undo: {
-    record: ({ result }: { readonly result: Deleted }): Recorded => ({
+    record: ({ result, noted }: { readonly result: Deleted; readonly noted?: number }): Recorded => ({
       id: result.id,
-      version: marked.get(result) ?? null,
+      version: noted ?? null,
     }),
     async run(
       { tx, scope }: AtomicContext<SqlTransaction>,
@@ -45,15 +42,14 @@ export const deleteAddress = defineOperation({
       return { id, deleted: false }
     },
   },
-  async run({ tx, scope, ifMatch }, { id }): Promise<Deleted> {
+  async run(ctx, { id }): Promise<Deleted> {
+    const { tx, scope, ifMatch } = ctx
     const accountId = accountOf(scope)
     if (!isId(id)) throw refuse('address_not_found', 'There is no such address.')
     const version = await markAddress(tx, { accountId, id, version: ifMatch, deleted: true })
     const done: Deleted = { id, deleted: true }
-    if (version !== undefined) {
-      marked.set(done, version)
-      return done
-    }
+    ctx.note(version)
+    if (version !== undefined) return done
     const found = await findAddress(tx, accountId, id)
     if (!found) throw refuse('address_not_found', 'There is no such address.')
     if (!found.deleted) expectVersion(found.address.version, ifMatch)

@@ -3,7 +3,7 @@ import { accountOf } from '../accounts/accounts.ts'
 import { isId } from '../http.ts'
 import { addToCart, findCartStanding } from './cart.queries.ts'
 import { addition } from './cart.schema.ts'
-import { quantityLimit, recordChange, type ChangedCart } from './cart.ts'
+import { quantityLimit, recordChange, type Cart } from './cart.ts'
 import { finishChange, revertChange, type CartOptions } from './change-cart.ts'
 
 /** Puts some of a variant into the active cart: one data-modifying statement, one read, whatever the cart's size. */
@@ -20,12 +20,13 @@ export const addCartItem = ({ currency }: CartOptions) =>
     onDisconnect: 'finish',
     onCancel: 'Nothing is added. Once it is added, undoing takes the same quantity out again.',
     undo: { record: recordChange, run: revertChange({ currency, exactly: false }) },
-    async run({ tx, scope, ifMatch }, { productId, variantId, quantity }): Promise<ChangedCart> {
+    async run(ctx, { productId, variantId, quantity }): Promise<Cart> {
+      const { tx, scope, ifMatch } = ctx
       const accountId = accountOf(scope)
       if (!isId(productId) || (variantId !== undefined && !isId(variantId)))
         throw refuse('product_not_found', 'There is no such product.')
       const done = await addToCart(tx, { accountId, productId, variantId, quantity, ifMatch })
-      if (done.added) return finishChange({ tx, scope }, { changes: [done.added], currency })
+      if (done.added) return finishChange(ctx, { changes: [done.added], currency })
       switch (done.because) {
         case 'no such product':
           throw refuse('product_not_found', 'There is no such product.')

@@ -177,14 +177,14 @@ export interface LineWrite {
 }
 
 /**
- * Sets or removes lines of the active cart. `undefined`: there is no such line in it. Two statements, because what the second
+ * Sets or removes lines of the active cart. `undefined`: there is no such line in it, and nothing is written. Two statements, because what the second
  * reads must be as new as the lock that the first has waited for. Throws `precondition_failed`.
  */
 export async function writeLines(
   tx: SqlTransaction,
   write: LineWrite,
 ): Promise<{ changes: LineChange[]; version: number } | undefined> {
-  const cart = await lockCart(tx, write.accountId, write.ifMatch)
+  const cart = await lockCart(tx, write)
   if (!cart) return undefined
   const { rows } = await tx.query<{ id: string; variant_id: string; quantity: number }>({
     name: write.quantity === 0 ? 'cart_remove_lines' : 'cart_set_line',
@@ -208,14 +208,21 @@ export async function writeLines(
   return { changes, version: cart.version }
 }
 
-/** Raises the version of the active cart, whose row stays locked. `undefined`: there is none. Throws `precondition_failed`. */
-async function lockCart(tx: SqlTransaction, accountId: string, ifMatch: number | undefined) {
+/**
+ * Raises the version of the active cart, whose row stays locked. `undefined`: there is none, or it lacks the line that is
+ * named. Throws `precondition_failed`.
+ */
+async function lockCart(
+  tx: SqlTransaction,
+  { accountId, itemId, ifMatch }: Pick<LineWrite, 'accountId' | 'itemId' | 'ifMatch'>,
+): Promise<{ id: string; version: number } | undefined> {
   const { rows } = await tx.query<{ id: string; version: number }>({
     name: 'cart_touch',
-    text: `update pantry.cart set version = version + 1, updated_at = clock_timestamp()
+    text: `update pantry.cart c set version = version + 1, updated_at = clock_timestamp()
       where account_id = $1::uuid and state = 'active' and ($2::int is null or version = $2::int)
+        and ($3::uuid is null or exists (select from pantry.cart_item i where i.cart_id = c.id and i.id = $3::uuid))
       returning id, version`,
-    values: [accountId, ifMatch ?? null],
+    values: [accountId, ifMatch ?? null, itemId ?? null],
   })
   if (!rows[0] && ifMatch !== undefined) expectVersion((await findCartStanding(tx, accountId))?.version, ifMatch)
   return rows[0]
@@ -234,7 +241,7 @@ export async function revertLines(
     readonly exactly: boolean
   },
 ): Promise<boolean> {
-  const cart = await lockCart(tx, revert.accountId, undefined)
+  const cart = await lockCart(tx, { accountId: revert.accountId, itemId: undefined, ifMatch: undefined })
   if (cart?.id !== revert.cartId) return false
   const { changes } = revert
   const { rows } = await tx.query<{ fitting: boolean }>({

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { eventStream } from 'safepoint/fastify'
 import { requireAccount, identityOf } from '../accounts/authenticate.ts'
-import { documentedRead, withVersion } from '../http.ts'
+import { documentedRead, sendTagged } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import type { addCartItem } from './add-cart-item.ts'
 import { getCart } from './cart.queries.ts'
@@ -30,8 +30,7 @@ export function cartRoutes(
     '/api/cart',
     { ...documentedRead({ summary: 'The active cart', tags, response: cart }), onRequest },
     async (request, reply) => {
-      const found = await getCart(database, identityOf(request).accountId, currency)
-      return withVersion(reply, found.version).send(found)
+      return sendTagged(reply, await getCart(database, identityOf(request).accountId, currency))
     },
   )
 

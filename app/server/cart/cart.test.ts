@@ -108,7 +108,30 @@ describe('the cart', () => {
     const before = await shop.sql(mark, [user.id])
     expect((await send<Cart>('GET', '/api/cart')).body).toEqual(first.body)
     expect(await shop.sql(mark, [user.id])).toEqual(before)
-    expect(first.headers.etag).toBe('"1"')
+  })
+
+  test('If-None-Match is answered 304 for as long as nothing of the cart has changed, prices included', async () => {
+    const { send } = await shop.newShopper()
+    const { productId } = await shop.newProduct({ price: 700 })
+    const added = await send<Cart>('POST', '/api/cart/add', { productId, quantity: 1 })
+    const read = async (tag: unknown) => send<Cart>('GET', '/api/cart', undefined, { 'if-none-match': String(tag) })
+    const first = await read(added.headers.etag)
+    expect([first.status, first.headers.etag]).toEqual([
+      200,
+      expect.stringMatching(new RegExp(`^"${added.body.version}-`)),
+    ])
+    for (const tag of [first.headers.etag, `"0", W/${first.headers.etag}`, '*']) {
+      const same = await read(tag)
+      expect([tag, same.status, same.text, same.headers.etag]).toEqual([tag, 304, '', first.headers.etag])
+    }
+    await shop.sql('update pantry.product set price_amount = 800 where id = $1', [productId])
+    const dearer = await read(first.headers.etag)
+    expect([dearer.status, dearer.body.version, dearer.body.totalPrice.amount]).toEqual([200, added.body.version, 800])
+    // The tag of a read guards a write by its version.
+    const body = { productId, quantity: 1 }
+    expect((await send('POST', '/api/cart/add', body, { 'if-match': String(dearer.headers.etag) })).status).toBe(200)
+    expect((await send('POST', '/api/cart/add', body, { 'if-match': String(dearer.headers.etag) })).status).toBe(412)
+    expect((await read(dearer.headers.etag)).status).toBe(200)
   })
 
   test('shows prices, totals and what cannot be had', async () => {
@@ -162,6 +185,27 @@ describe('the cart', () => {
     })
   })
 
+  test('a removal sent twice, under two keys, is one: both are answered with the cart, and one alone raises its version', async () => {
+    const { send } = await shop.newShopper()
+    const { productId } = await shop.newProduct()
+    const { body: full } = await send<Cart>('POST', '/api/cart/add', { productId, quantity: 3 })
+    const item = `/api/cart/items/${full.items[0]!.id}`
+    const [one, other] = await Promise.all(
+      ['one', 'other'].map((key) => send<Cart>('DELETE', item, undefined, { 'idempotency-key': key })),
+    )
+    const later = await send<Cart>('DELETE', item)
+    for (const reply of [one!, other!, later])
+      expect([reply.status, reply.body.id, reply.body.items]).toEqual([200, full.id, []])
+    expect((await send<Cart>('PATCH', item, { quantity: 0 })).body.version).toBe(later.body.version)
+    expect((await send('PATCH', item, { quantity: 2 })).body.code).toBe('cart_item_not_found')
+    expect((await send('DELETE', '/api/cart/items/nonsense')).status).toBe(404)
+    const stale = await send('DELETE', item, undefined, { 'if-match': `"${full.version}"` })
+    expect([stale.status, stale.body.currentVersion]).toEqual([412, later.body.version])
+    // The one that took it out puts it back; the other took out nothing.
+    for (const key of ['one', 'other']) expect((await send('POST', `/api/operations/${key}/undo`)).status).toBe(200)
+    expect((await send<Cart>('GET', '/api/cart')).body.totalItems).toBe(3)
+  })
+
   test('If-Match lets one of two writers through, tells the other the version, and changes nothing for it', async () => {
     const { send } = await shop.newShopper()
     const { productId } = await shop.newProduct()
@@ -206,9 +250,11 @@ describe('the cart', () => {
     const { body } = await one.send<Cart>('POST', '/api/cart/add', { productId, quantity: 2 })
     await other.send('GET', '/api/cart')
     const path = `/api/cart/items/${body.items[0]!.id}`
-    for (const reply of [await other.send('PATCH', path, { quantity: 1 }), await other.send('DELETE', path)]) {
-      expect([reply.status, reply.body.code]).toEqual([404, 'cart_item_not_found'])
-    }
+    const changed = await other.send('PATCH', path, { quantity: 1 })
+    expect([changed.status, changed.body.code]).toEqual([404, 'cart_item_not_found'])
+    // What is not in one's own cart is removed already, be it gone, unknown or another's: the answer does not tell which.
+    const removed = await other.send<Cart>('DELETE', path)
+    expect([removed.status, removed.body]).toEqual([200, (await other.send('GET', '/api/cart')).body])
     expect((await one.send<Cart>('GET', '/api/cart')).body).toEqual(body)
   })
 
@@ -354,6 +400,7 @@ async function countStatements(accountId: string, productId: string): Promise<nu
         ifMatch: undefined,
         safepoint() {},
         respond() {},
+        note() {},
         fail: () => {
           throw new Error('An add does not fail.')
         },

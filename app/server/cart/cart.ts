@@ -43,24 +43,10 @@ export interface LineChange {
   readonly to: number
 }
 
-/** Kept under a symbol, which JSON leaves out: no part of any answer. */
-const lineChanges = Symbol('line changes')
-
-/** A cart with what was just done to it. */
-export type ChangedCart = Cart & { readonly [lineChanges]?: readonly LineChange[] }
-
-export const withChanges = (cart: Cart, changes: readonly LineChange[]): ChangedCart => ({
-  ...cart,
-  [lineChanges]: changes,
-})
-
-/** What the undo of a cart operation has to know. */
+/** What the undo of a cart operation has to know; its handler notes it. */
 export interface RecordedChange {
   readonly cartId: string
   readonly changes: readonly LineChange[]
 }
 
-export const recordChange = ({ result }: { readonly result: ChangedCart }): RecordedChange => ({
-  cartId: result.id,
-  changes: result[lineChanges] ?? [],
-})
+export const recordChange = ({ noted }: { readonly noted: RecordedChange }): RecordedChange => noted

@@ -1,39 +1,30 @@
-import { conflict, refuse, type SqlTransaction } from 'safepoint'
+import { conflict, refuse, type AtomicContext, type SqlTransaction } from 'safepoint'
 import { accountOf } from '../accounts/accounts.ts'
 import { announce } from '../announce.ts'
-import { findCart, revertLines } from './cart.queries.ts'
-import {
-  cartTopic,
-  lineLimit,
-  withChanges,
-  type Cart,
-  type ChangedCart,
-  type LineChange,
-  type RecordedChange,
-} from './cart.ts'
+import { findCart, getCart, revertLines, writeLines } from './cart.queries.ts'
+import { cartTopic, lineLimit, type Cart, type LineChange, type RecordedChange } from './cart.ts'
 
 /** The shop's currency is what an empty cart's total is in. */
 export interface CartOptions {
   readonly currency: string
 }
 
-interface Changing {
-  readonly tx: SqlTransaction
-  readonly scope: string
-}
+type Changing = Pick<AtomicContext<SqlTransaction>, 'tx' | 'scope' | 'note'>
 
-/** The end of every change of a cart: reads it, tells the account's other devices once it has committed, and keeps what was done. */
+/** The end of every change of a cart: reads it, tells the account's other devices once it has committed, and notes what was done. */
 export async function finishChange(
-  { tx, scope }: Changing,
+  ctx: Changing,
   done: { readonly changes: readonly LineChange[]; readonly currency: string },
-): Promise<ChangedCart> {
+): Promise<Cart> {
+  const { tx, scope } = ctx
   const accountId = accountOf(scope)
   const cart = await findCart(tx, accountId, done.currency)
   if (!cart) throw conflict('The cart was ordered in the same moment.')
   if (cart.itemsCount > lineLimit)
     throw refuse('cart_full', 'A cart has a limit of lines.', { details: { limit: lineLimit } })
   announceCart(tx, accountId, cart.version)
-  return withChanges(cart, done.changes)
+  ctx.note({ cartId: cart.id, changes: done.changes } satisfies RecordedChange)
+  return cart
 }
 
 /** Tells the account's devices of its cart's version, once the transaction has committed. */
@@ -47,8 +38,29 @@ export function announceCart(tx: SqlTransaction, accountId: string, version: num
  */
 export const revertChange =
   ({ currency, exactly }: CartOptions & { readonly exactly: boolean }) =>
-  async ({ tx, scope }: Changing, recorded: RecordedChange): Promise<Cart> => {
-    const reverted = await revertLines(tx, { accountId: accountOf(scope), ...recorded, exactly })
+  async (ctx: Changing, recorded: RecordedChange): Promise<Cart> => {
+    const accountId = accountOf(ctx.scope)
+    // What was gone already was not taken out, and is not put back.
+    if (recorded.changes.length === 0) return getCart(ctx.tx, accountId, currency)
+    const reverted = await revertLines(ctx.tx, { accountId, ...recorded, exactly })
     if (!reverted) throw refuse('undo_outdated', 'The cart has gone on since.')
-    return finishChange({ tx, scope }, { changes: [], currency })
+    return finishChange(ctx, { changes: [], currency })
   }
+
+export const noSuchLine = () => refuse('cart_item_not_found', 'There is no such line in the cart.')
+
+/**
+ * Takes lines out of the active cart: the one named, or all. What is gone already, by whoever's hand, is as it should be: the
+ * cart is answered and nothing is written, so that a removal sent twice is one. Throws `precondition_failed`.
+ */
+export async function removeLines(
+  ctx: Changing & Pick<AtomicContext<SqlTransaction>, 'ifMatch'>,
+  { itemId, currency }: CartOptions & { readonly itemId: string | undefined },
+): Promise<Cart> {
+  const accountId = accountOf(ctx.scope)
+  const done = await writeLines(ctx.tx, { accountId, itemId, quantity: 0, ifMatch: ctx.ifMatch })
+  if (done) return finishChange(ctx, { changes: done.changes, currency })
+  const cart = await getCart(ctx.tx, accountId, currency)
+  ctx.note({ cartId: cart.id, changes: [] } satisfies RecordedChange)
+  return cart
+}

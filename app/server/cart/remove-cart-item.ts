@@ -1,25 +1,20 @@
-import { defineOperation, refuse } from 'safepoint'
-import { accountOf } from '../accounts/accounts.ts'
+import { defineOperation } from 'safepoint'
 import { isId } from '../http.ts'
-import { writeLines } from './cart.queries.ts'
 import { removal } from './cart.schema.ts'
-import { recordChange, type ChangedCart } from './cart.ts'
-import { finishChange, revertChange, type CartOptions } from './change-cart.ts'
+import { recordChange, type Cart } from './cart.ts'
+import { noSuchLine, removeLines, revertChange, type CartOptions } from './change-cart.ts'
 
-/** Takes a line out of the active cart. */
+/** Takes a line out of the active cart; one that is gone already is as it should be. */
 export const removeCartItem = ({ currency }: CartOptions) =>
   defineOperation({
     name: 'cart.remove-item',
     input: removal,
-    errors: { cart_item_not_found: 'There is no such line in the active cart.' },
+    errors: { cart_item_not_found: 'This cannot be the id of a line.' },
     onDisconnect: 'finish',
     onCancel: 'The line stays. Once it is removed, undoing puts it back, unless the same variant was added again.',
     undo: { record: recordChange, run: revertChange({ currency, exactly: true }) },
-    async run({ tx, scope, ifMatch }, { id }): Promise<ChangedCart> {
-      const done = isId(id)
-        ? await writeLines(tx, { accountId: accountOf(scope), itemId: id, quantity: 0, ifMatch })
-        : undefined
-      if (!done) throw refuse('cart_item_not_found', 'There is no such line in the cart.')
-      return finishChange({ tx, scope }, { changes: done.changes, currency })
+    async run(ctx, { id }): Promise<Cart> {
+      if (!isId(id)) throw noSuchLine()
+      return removeLines(ctx, { itemId: id, currency })
     },
   })

@@ -5,7 +5,7 @@ import { documentedRead, isId, parseRequest, readCursor, writeCursor } from '../
 import type { Pantry } from '../pantry.ts'
 import { findProduct, listProducts } from './catalog.queries.ts'
 import { product, productPage, productQuery } from './catalog.schema.ts'
-import { drawCategory } from './category-images.ts'
+import { drawProduct } from './pictures/draw-product.ts'
 
 export function catalogRoutes(app: FastifyInstance, { database }: Pantry): void {
   const tags = ['shop']
@@ -42,9 +42,14 @@ export function catalogRoutes(app: FastifyInstance, { database }: Pantry): void 
 
   app.get<{ Params: { file: string } }>(
     '/images/:file',
-    { schema: { hide: true } as object },
+    documentedRead({
+      summary: 'A picture of a product',
+      tags,
+      params: z.strictObject({ file: z.string() }),
+      open: true,
+    }),
     async (request, reply) => {
-      const drawing = drawCategory(request.params.file.replace(/\.svg$/, ''))
+      const drawing = drawProduct(request.params.file.replace(/\.svg$/, ''))
       if (drawing === undefined) throw refuse('not_found', 'There is no such image.')
       return reply.type('image/svg+xml').header('cache-control', 'public, max-age=86400').send(drawing)
     },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { world } from '../test/world.ts'
-import { categories, drawCategory } from './category-images.ts'
+import { drawnProducts, drawProduct } from './pictures/draw-product.ts'
 import type { Product } from './catalog.ts'
 import { product } from './catalog.schema.ts'
 import { demoProducts } from './demo-products.ts'
@@ -100,9 +100,10 @@ test('refuses a query it does not understand', async () => {
   }
 })
 
-test('there is an image for every category, and none for anything else', async () => {
-  expect(new Set(demoProducts.map(({ category }) => category))).toEqual(new Set(categories))
-  expect(drawCategory('constructor')).toBeUndefined()
+test('every product of the demo has a picture of its own, and nothing else has one', async () => {
+  expect(new Set(demoProducts.map(({ slug }) => slug))).toEqual(new Set(drawnProducts))
+  expect(new Set(drawnProducts.map(drawProduct)).size).toBe(demoProducts.length)
+  expect(drawProduct('constructor')).toBeUndefined()
   expect((await shop.send('GET', '/images/nothing.svg')).status).toBe(404)
 })
 

@@ -47,7 +47,7 @@ export async function seedCatalog(tx: Reader, currency: string): Promise<number>
       with made as (
         insert into pantry.product (id, slug, name, description, category, image, price_amount, currency, per,
           energy_kcal, protein_g, carbohydrate_g, sugar_g, fat_g, fibre_g, salt_g)
-        select p.id, p.slug, p.name, p.description, p.category, '/images/' || p.category || '.svg', p.price, $2::text, coalesce(p.per, '100 g'),
+        select p.id, p.slug, p.name, p.description, p.category, '/images/' || p.slug || '.svg', p.price, $2::text, coalesce(p.per, '100 g'),
           (p.figures ->> 0)::numeric, (p.figures ->> 1)::numeric, (p.figures ->> 2)::numeric, (p.figures ->> 3)::numeric,
           (p.figures ->> 4)::numeric, (p.figures ->> 5)::numeric, (p.figures ->> 6)::numeric
         from jsonb_to_recordset($1::jsonb) as p (id uuid, slug text, name text, description text, category text, price int, per text, figures jsonb)

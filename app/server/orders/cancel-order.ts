@@ -8,8 +8,8 @@ import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { movePayment, mustMovePayment } from '../payments/move-payment.ts'
 import type { Payment } from '../payments/payments.ts'
 import { putLinesBack } from './cart-of-order.queries.ts'
-import { closeOrder, getOrder, lockOrder, moveOrder, reopenOrder, type OrderNow } from './orders.queries.ts'
-import { decideCancel, isExpired, orderTopic, pathToCancelled, type OrderReason } from './orders.ts'
+import { closeOrder, findOrder, getOrder, lockOrder, moveOrder, reopenOrder, type OrderNow } from './orders.queries.ts'
+import { decideCancel, isExpired, orderTopic, pathToCancelled, type Order, type OrderReason } from './orders.ts'
 import { cancelOrderInput, viewOrder, type OrderView } from './orders.schema.ts'
 
 interface CancelRequest {
@@ -35,7 +35,7 @@ export function cancelSteps(gateways: OfferedGateways) {
         const found = await lockOrder(tx, request.orderId, request.accountId)
         const { order } = mustFind(found)
         if (request.reason === 'expired' && !isExpired(order, found!.now)) return { payment: null }
-        const decision = mayCancel(found!, operationId)
+        const decision = mayCancel(order, operationId)
         if (decision.cancel !== 'return-money') return { payment: null }
         const { payment } = decision
         await closeOrder(tx, order.id, operationId)
@@ -66,13 +66,16 @@ export function atGateway(payment: Payment): GatewayPayment {
 }
 
 export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>, request: CancelRequest) {
-  const { payment } = await ctx.steps.claim(request)
+  // Without money to return there is no step, so that a refusal leaves the key free.
+  const { payment } = (await ctx.read((tx) => moneyToReturn(tx, request, ctx.operationId)))
+    ? await ctx.steps.claim(request)
+    : { payment: null }
   const reversal = payment ? await ctx.steps.returnMoney(payment) : undefined
   return ctx.finish<OrderView>(async (tx) => {
     const found = mustFind(await lockOrder(tx, request.orderId, request.accountId))
     const { order } = found
     if (request.reason === 'expired' && !reversal && !isExpired(order, found.now)) return viewOrder(order)
-    const decision = mayCancel(found, ctx.operationId)
+    const decision = mayCancel(order, ctx.operationId)
     if (decision.cancel === 'done') return viewOrder(order)
     if (decision.cancel === 'return-money') {
       // It was opened, or paid, since the claim: the claim has to be made again.
@@ -103,6 +106,12 @@ export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>
   })
 }
 
+/** Only a hint: the claim, and the last transaction, decide under the order's lock. */
+async function moneyToReturn(tx: SqlTransaction, request: CancelRequest, operationId: string): Promise<boolean> {
+  const { order } = mustFind(await findOrder(tx, request.orderId, request.accountId))
+  return mayCancel(order, operationId).cancel === 'return-money'
+}
+
 /** A page on which nobody paid is `voided`; whatever was taken has been given back, and its payment went that way. */
 async function settleReturned(tx: SqlTransaction, payment: Payment, refunded: boolean): Promise<void> {
   if (payment.status === 'requires_action' && !refunded)
@@ -114,7 +123,8 @@ async function settleReturned(tx: SqlTransaction, payment: Payment, refunded: bo
   await mustMovePayment(tx, payment.id, ['refunding'], 'refunded')
 }
 
-function mayCancel({ order }: OrderNow, operationId: string) {
+/** Throws `order_shipped`, and `conflict` while a payment is under way. */
+function mayCancel(order: Order, operationId: string) {
   const decision = decideCancel(order, operationId)
   if (decision.cancel !== 'refused') return decision
   if (decision.because === 'shipped') throw refuse('order_shipped', 'The order is on its way already.')

@@ -1,4 +1,4 @@
-import { defineOperation, type Safepoint, type SqlTransaction } from 'safepoint'
+import { defineOperation, isSafepointError, type Safepoint, type SqlTransaction } from 'safepoint'
 import { z } from 'zod'
 import type { Job } from '../jobs.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
@@ -44,8 +44,12 @@ export function expireOrders(safepoint: Safepoint<SqlTransaction>, operation: Ex
         const due = (await listExpiredOrders(safepoint.database, batch + seen.size)).filter((id) => !seen.has(id))
         for (const orderId of due) {
           seen.add(orderId)
-          // Without a key of ours: an order that cannot be cancelled yet, because a payment is under way, is tried again.
-          await safepoint.run(operation, { orderId }, { scope: shopScope })
+          try {
+            await safepoint.run(operation, { orderId }, { scope: shopScope })
+          } catch (error) {
+            // A payment of it is under way; whatever becomes of that, the next sweep looks again.
+            if (!isSafepointError(error) || error.code !== 'conflict') throw error
+          }
         }
         if (due.length < batch) return
       }

@@ -4,7 +4,7 @@ import { eventStream } from 'safepoint/fastify'
 import { z } from 'zod'
 import { accountOf } from '../accounts/accounts.ts'
 import { caller, requireAccount } from '../accounts/authenticate.ts'
-import { documentedRead, isId, pageQuery, parseRequest, readCursor, withVersion, writeCursor } from '../http.ts'
+import { documentedRead, isId, pageQuery, parseRequest, readCursor, sendTagged, writeCursor } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import { noSuchOrder } from './cancel-order.ts'
 import type { OrderOperations } from './order-operations.ts'
@@ -75,9 +75,7 @@ export function ordersRoutes(app: FastifyInstance, pantry: Pantry, operations: O
       const { id } = request.params
       const found = isId(id) ? await findOrder(database, id, account(request)) : undefined
       if (!found) throw noSuchOrder()
-      return withVersion(reply, found.order.version).send(
-        viewWithHistory(found.order, await listOrderHistory(database, id)),
-      )
+      return sendTagged(reply, viewWithHistory(found.order, await listOrderHistory(database, id)))
     },
   )
 

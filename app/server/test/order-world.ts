@@ -30,7 +30,9 @@ export interface OrderWorld {
   readonly safepoint: Safepoint<SqlTransaction>
   readonly operations: Composed['operations']['orders'] &
     Composed['operations']['cart'] &
-    Composed['operations']['addresses']
+    Composed['operations']['addresses'] &
+    Composed['operations']['wishlist'] &
+    Composed['operations']['accounts']
   readonly stripe: StripeSimulator
   readonly jobs: Jobs
   readonly sql: <Row = Record<string, any>>(text: string, values?: readonly unknown[]) => Promise<Row[]>
@@ -81,7 +83,8 @@ export async function orderWorld({ hold }: { readonly hold?: number } = {}): Pro
   }
   const composed = await open()
   const { safepoint } = composed.pantry
-  const operations = { ...composed.operations.cart, ...composed.operations.orders, ...composed.operations.addresses }
+  const { cart, orders, addresses, wishlist, accounts } = composed.operations
+  const operations = { ...cart, ...orders, ...addresses, ...wishlist, ...accounts }
   afterAll(async () => {
     stripe.faults.clear()
     await jobs.stop(0)

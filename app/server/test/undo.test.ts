@@ -23,6 +23,9 @@ async function rowsOf({ accountId }: Customer) {
        where account_id = $1 and deleted_at is null order by id`,
       [accountId],
     ),
+    wishes: await sql('select product_id, added_at::text from pantry.wish where account_id = $1 order by product_id', [
+      accountId,
+    ]),
     orders: await sql(
       `select status, total, closing_by from pantry.orders where account_id = $1 and status <> 'cancelled' order by id`,
       [accountId],
@@ -92,6 +95,16 @@ const scenarios: Record<string, (customer: Customer) => Promise<Scenario>> = {
     return { operation: operations.changeAddress, input: { id, city: 'Mumbai' }, ifMatch: version }
   },
   'address.delete': async (customer) => ({ operation: operations.deleteAddress, input: { id: customer.addressId } }),
+  'account.change-profile': async () => ({ operation: operations.changeProfile, input: { name: 'Asha the Second' } }),
+  'wishlist.add': async () => ({
+    operation: operations.addWish,
+    input: { productId: (await world.newVariant(9)).productId },
+  }),
+  'wishlist.remove': async ({ scope }) => {
+    const { productId } = await world.newVariant(9)
+    await safepoint.run(operations.addWish, { productId }, { scope, key: 'wish' })
+    return { operation: operations.removeWish, input: { productId } }
+  },
   'order.place': async (customer) => {
     await fillCart(customer)
     return { operation: operations.placeOrder, input: { addressId: customer.addressId } }

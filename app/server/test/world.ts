@@ -41,8 +41,8 @@ export interface World extends Server {
   readonly sql: <Row = Record<string, any>>(text: string, values?: readonly unknown[]) => Promise<Row[]>
   /** To `server` (default: the first one), as nobody. */
   readonly send: Send
-  /** Another server on the same database, as another process would be. */
-  another(): Promise<Server>
+  /** Another server on the same database, as another process would be; its work goes over `url`, where one is given. */
+  another(options?: { readonly url?: string }): Promise<Server>
   sendTo(server: Server, token?: string): Send
   newShopper(): Promise<Shopper>
   newProduct(product?: { readonly stock?: number; readonly price?: number; readonly variants?: number }): Promise<{
@@ -61,9 +61,9 @@ export async function world(): Promise<World> {
   })
   const sql: World['sql'] = async (text, values = []) => (await outside.query(text, values as unknown[])).rows
 
-  const open = async (): Promise<Server> => {
+  const open: World['another'] = async (options = {}) => {
     const log = pino({ level: 'silent' })
-    const { database, announcements } = openDatabase({ url, max: 20 })
+    const { database, announcements } = openDatabase({ url: options.url ?? url, max: 20 })
     const jobs = createJobs({ url, names: jobNames, log })
     await jobs.start()
     const composed = compose({

@@ -8,6 +8,8 @@ export interface TestCard {
   readonly brand: string
   readonly last4: string
   readonly behaviour: CardBehaviour
+  /** Milliseconds by which the answer of a charge is late; the money is taken at once. */
+  readonly answersAfter?: number
 }
 
 const pays = (brand: string, last4: string): TestCard => ({ brand, last4, behaviour: { does: 'pay' } })
@@ -28,9 +30,13 @@ const processing = declines(
 )
 const authenticates: TestCard = { brand: 'visa', last4: '3184', behaviour: { does: 'authenticate' } }
 
-/** The vendor's published test payment methods, both spellings where its pages have two. https://docs.stripe.com/testing */
+/**
+ * The vendor's published test payment methods, both spellings where its pages have two. https://docs.stripe.com/testing
+ * `pm_card_visa_slow` is not the vendor's but ours: time enough for a person to press Cancel.
+ */
 export const testCards: ReadonlyMap<string, TestCard> = new Map([
   ['pm_card_visa', pays('visa', '4242')],
+  ['pm_card_visa_slow', { ...pays('visa', '4242'), answersAfter: 4000 }],
   ['pm_card_visa_debit', pays('visa', '5556')],
   ['pm_card_mastercard', pays('mastercard', '4444')],
   ['pm_card_amex', pays('amex', '8431')],

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { startWebhookReceiver } from '../webhook-receiver.ts'
 import {
   call,
@@ -160,6 +160,22 @@ describe('faults', () => {
     await charge('k1')
     const [slow] = stripe.calls.list()
     expect((slow?.answeredAt?.monotonic ?? 0) - (slow?.arrivedAt.monotonic ?? 0)).toBeGreaterThanOrEqual(79)
+  })
+
+  it('the slow card: the money is taken at once, its answer is late, and a repetition is answered from the book', async () => {
+    const client = new AbortController()
+    const slow = { ...visa, payment_method: 'pm_card_visa_slow' }
+    const waiting = call('POST', '/v1/payment_intents', slow, 'k1', client.signal)
+    const ended = vi.fn<() => void>()
+    waiting.then(ended, ended)
+    await expect.poll(charged).toBe(4200)
+    const repeated = await charge('k1', slow)
+    expect([repeated.status, repeated.headers.get('idempotent-replayed')]).toEqual([200, 'true'])
+    expect(ended).not.toHaveBeenCalled()
+    client.abort()
+    await expect(waiting).rejects.toThrow()
+    await expect.poll(() => stripe.calls.list()[0]?.outcome).toBe('aborted')
+    expect(charged()).toBe(4200)
   })
 
   it('decline: a good card is declined', async () => {

@@ -11,6 +11,7 @@ import { createIdempotencyKeys, inFlight } from './idempotency.ts'
 import { apiVersion, newId, type StripeEvent } from './objects.ts'
 import { completeIfPaid, servePage } from './pages.ts'
 import { settleIntent } from './payment-intents.ts'
+import { testCards } from './payment-methods.ts'
 import { makeRoutes } from './routes.ts'
 import { StripeError } from './stripe-error.ts'
 
@@ -130,7 +131,8 @@ export function createStripeVendor(
       if (!answer.begun) call.executed = false
       if (exchange.fault('webhook')?.early) await deliver(events, exchange)
       else exchange.afterwards(() => void deliver(events, exchange))
-      return answer
+      const late = testCards.get(call.params['payment_method'] ?? '')?.answersAfter
+      return late !== undefined && call.executed ? { ...answer, late } : answer
     } catch (error) {
       if (key !== null) keys.release(key)
       if (error instanceof StripeError) return refuse(error)

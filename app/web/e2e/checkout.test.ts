@@ -1,5 +1,6 @@
-import type { Browser, Page } from 'playwright'
+import type { Browser, Page, Route } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../../safepoint/test/support/until.ts'
 import { launchBrowser } from './launch-browser.ts'
 import { startShop, type Shop } from './start-shop.ts'
 
@@ -78,12 +79,51 @@ describe('A customer at the checkout', () => {
     await press(page, 'Cancel')
     await see(page, /^Being undone/)
     await charge.release()
-    await see(page, 'Cancelled: nothing was charged, nothing was ordered.')
-    await see(page, 'Your basket is as it was.')
+    await see(page, 'Cancelled: nothing was ordered, and no charge remains.')
+    await see(page, /Your basket is as it was\.$/)
     // The bank had taken the money before the cancel: it must have been given back.
     expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { charges: 1, net: 0 } })
     await press(page, 'Back to the groceries')
     await page.getByRole('button', { name: /^Remove Bananas/ }).waitFor()
+  })
+
+  it('cancels before the request has arrived, and it is true that nothing was charged', async () => {
+    const page = await atThePaymentForm()
+    const held = Promise.withResolvers<Route>()
+    await page.route('**/confirm', (route) => held.resolve(route))
+    await payButton(page).click()
+    const request = await held.promise
+    await press(page, 'Cancel')
+    await see(page, 'Cancelled: nothing was charged, nothing was ordered.')
+    await see(page, 'Your basket is as it was.')
+    // It arrives after all, and is refused.
+    await request.continue().catch(() => {})
+    const { status, booked } = await theOrder(page)
+    expect({ status, booked }).toEqual({ status: 'cancelled', booked: undefined })
+  })
+
+  it('pays with the slow card of a demo account, cancels in the middle, and the money is not kept', async () => {
+    const page = await (await browser.newContext({ locale: 'en-IN' })).newPage()
+    page.setDefaultTimeout(10_000)
+    await page.goto(shop.url)
+    await press(page, 'Add Almonds to the basket')
+    await press(page, 'Customer')
+    await page.getByLabel('Password').press('Enter')
+    await press(page, 'Check out')
+    await page.getByLabel('Full name').fill('Asha Rao')
+    await page.getByLabel('Street and number').fill('12 MG Road')
+    await page.getByLabel('City').fill('Bengaluru')
+    await page.getByLabel('Postal code').fill('560001')
+    await press(page, 'Save address')
+    await page.getByText('A slow card').click()
+    await payButton(page).click()
+    const charged = () =>
+      shop.readBook().then((book) => Object.values(book).some(({ charged, net }) => charged === 21_000 && net > 0))
+    await until(charged)
+    await press(page, 'Cancel')
+    await see(page, 'Cancelled: nothing was ordered, and no charge remains.')
+    await see(page, /Your basket is as it was\.$/)
+    expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { charged: 21_000, net: 0 } })
   })
 
   it('cancels when the payment has already gone through, is told so, and can undo it', async () => {
@@ -128,7 +168,7 @@ describe('A customer at the checkout', () => {
     await page.reload()
     await press(page, 'Cancel')
     await charge.release()
-    await see(page, 'Your basket is as it was.')
+    await see(page, /Your basket is as it was\.$/)
     expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { net: 0 } })
   })
 

@@ -22,7 +22,9 @@ export function wordsOf(told: Told, order: PlacedOrder | undefined): Words {
         returned: text.basketReturned,
         'set-aside': text.basketUnknown,
       }
-      return { tone: 'plain', headline: text.cancelled, hint: baskets[told.basket] }
+      return told.charge === 'never_begun'
+        ? { tone: 'plain', headline: text.cancelled, hint: baskets[told.basket] }
+        : { tone: 'plain', headline: text.takenBack, hint: `${text.takenBackHint} ${baskets[told.basket]}` }
     }
     case 'ordered':
       if (told.undoRefused !== undefined) {
@@ -77,7 +79,10 @@ function rowsOf(told: Told, order: PlacedOrder | undefined): readonly SlipRow[] 
         order === undefined ? row(text.slipOrdered, text.slipNothing) : row(text.slipSetAside, number),
       ]
     case 'cancelled':
-      return [row(text.slipCharged, none, true), row(text.slipOrdered, text.slipNothing)]
+      return [
+        row(told.charge === 'never_begun' ? text.slipCharged : text.slipRemains, none, true),
+        row(text.slipOrdered, text.slipNothing),
+      ]
     case 'ordered':
       return [row(text.slipCharged, paid, true), row(text.slipOrdered, number)]
     case 'refunded':

@@ -22,7 +22,7 @@ export interface PgDatabaseOptions {
   readonly directUrl?: string
   /** Connections for work. Default 10. */
   readonly max?: number
-  /** Connections kept for cancels and for stopping statements. Default 2. */
+  /** Connections kept for cancels and for stopping statements. Default 3. */
   readonly urgentMax?: number
   /**
    * `false` behind a pooler in transaction mode: no named statements, settings travel with each transaction, and the
@@ -82,7 +82,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
   }
   const work = lane(options.max ?? 10, timeouts.lock, undefined, 'safepoint')
   const urgent = lane(
-    options.urgentMax ?? 2,
+    options.urgentMax ?? 3,
     urgentLockTimeout,
     urgentLockTimeout + silencePatience / 5,
     'safepoint-cancel',

@@ -60,7 +60,8 @@ export function raceOperations(returning: (key: string) => void) {
   const run = async (ctx: AtomicContext<SqlTransaction>, input: RaceInput) => {
     const trace: Trace = { operationId: ctx.operationId, attempt: ctx.attempt, startedAt: now() }
     tracing.getStore()?.push(trace)
-    ctx.signal.addEventListener('abort', () => (trace.signalledAt ??= now()), { once: true })
+    // Who does not listen does not even look at it.
+    if (input.obeys) ctx.signal.addEventListener('abort', () => (trace.signalledAt ??= now()), { once: true })
     await ctx.tx.query('insert into race_effect (key, operation_id, parent) values ($1::text, $2::uuid, $3::text)', [
       ctx.key,
       ctx.operationId,

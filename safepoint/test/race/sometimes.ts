@@ -33,7 +33,7 @@ export function countSometimes(raced: readonly Raced[]) {
       (race) =>
         race.plan.canceller !== race.plan.runner &&
         outcome(race, 'canceller') === 'cancelled' &&
-        (first(race, 'runner')?.traces ?? []).some(({ signalledAt }) => signalledAt !== undefined),
+        (first(race, 'runner')?.traces ?? []).some(stoppedMidway),
     ),
     /** A handler returned unsignalled while its key was being cancelled, and met the tombstone. */
     lostGate: count((race) => {
@@ -58,8 +58,12 @@ export function countSometimes(raced: readonly Raced[]) {
     runAgain: runs.filter(({ traces }) => traces.some(({ attempt }) => attempt > 1)).length,
     replayed: runs.filter((one) => saidOf<Answer>(one)?.replayed).length,
     keyReused: runs.filter(({ threw }) => threw?.code === 'key_reused').length,
+    /** A handler that does not listen was stopped all the same. */
     ignoredItsSignal: count(
-      (race) => !race.plan.input.obeys && race.told.some(({ traces }) => traces.some(({ signalledAt }) => signalledAt)),
+      (race) =>
+        !race.plan.input.obeys &&
+        outcome(race, 'runner') === 'cancelled' &&
+        (first(race, 'runner')?.traces ?? []).some(stoppedMidway),
     ),
     /** A cancel that could not be decided in time: nothing was told. */
     cancelUnavailable: cancels.filter(({ threw }) => threw).length,
@@ -68,3 +72,5 @@ export function countSometimes(raced: readonly Raced[]) {
 
 const returnedUnsignalled = ({ returnedAt, signalledAt }: Trace) =>
   returnedAt !== undefined && signalledAt === undefined
+/** Answered before the handler came to its end. */
+const stoppedMidway = ({ returnedAt }: Trace) => returnedAt === undefined
