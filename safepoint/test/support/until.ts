@@ -5,14 +5,14 @@
 export async function until<T>(
   condition: () => T | Promise<T>,
   options: { message?: string | (() => string); timeoutMs?: number; intervalMs?: number } = {},
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
   const { message = String(condition), timeoutMs = 5000, intervalMs = 5 } = options
   const deadline = performance.now() + timeoutMs
   let cause: unknown
   for (;;) {
     try {
       const value = await condition()
-      if (value) return value
+      if (value) return value as Exclude<T, false | null | undefined | 0 | ''>
       cause = undefined
     } catch (error) {
       cause = error
