@@ -49,7 +49,7 @@ export function watchDatabase(url: string): DatabaseWatch {
 
   const lookIn = (milliseconds: number) => setTimeout(() => void look(), milliseconds).unref()
   const look = async () => {
-    // A set keeps the order in which was added to it.
+    // A set keeps the order of its additions.
     const [oldest] = waiting
     let next = oldest ? oldest.since + patience - performance.now() : undefined
     if (silent || (next !== undefined && next <= 0)) {

@@ -3,7 +3,13 @@ import { isTransient, sqlState, uniqueViolation, type Statement, type Transactio
 import { parseInput, type Engine } from './engine.ts'
 import { engineError, isSafepointError } from './errors.ts'
 import { insideAtomic } from './inside-atomic.ts'
-import { Failure, type AtomicContext, type AtomicOperation, type ResponseHead } from './operation.ts'
+import {
+  Failure,
+  type AtomicContext,
+  type AtomicOperation,
+  type OperationContext,
+  type ResponseHead,
+} from './operation.ts'
 import { findRow, translate } from './read-row.ts'
 import { backOff, describe, sleep } from './retry.ts'
 import { gateConstraint, settleOperation } from './sql/settle-operation.ts'
@@ -168,19 +174,22 @@ class AtomicRun implements AtomicContext<any> {
   get signal() {
     return this.#stop.signal
   }
-  safepoint(): void {
-    this.#stop.throwIfAborted()
+  // Functions that do not need `this`, so that a handler may take them apart; made when it does.
+  get safepoint() {
+    return () => this.#stop.throwIfAborted()
   }
-  respond(head: ResponseHead): void {
-    this.head = { ...this.head, ...head }
+  get respond() {
+    return (head: ResponseHead) => void (this.head = { ...this.head, ...head })
   }
-  note(noted: unknown): void {
-    this.noted = noted
+  get note() {
+    return (noted: unknown) => void (this.noted = noted)
   }
-  fail<Code extends string>(code: Code, message: string, details?: Readonly<Record<string, unknown>>): Failure<Code> {
-    return new Failure(code, message, details)
+  get fail() {
+    return refusal
   }
 }
+
+const refusal: OperationContext['fail'] = (code, message, details) => new Failure(code, message, details)
 
 /** A returned refusal: its statements are rolled back, the outcome is a transaction of its own, and a tombstone wins. */
 async function storeFailure(

@@ -35,10 +35,13 @@ const counter = defineOperation({
   name: 'thing.count',
   input: anything,
   keep: 'a test',
-  async run(ctx, input: { id: string; times: number }) {
-    if (ctx.attempt <= input.times) throw conflict('somebody else was first', { currentVersion: 7 })
-    await ctx.tx.query('insert into thing (id) values ($1::text)', [input.id])
-    return { attempt: ctx.attempt }
+  // Taken apart on purpose: what a context offers does not need the context.
+  async run({ tx, attempt, respond, safepoint: here }, input: { id: string; times: number }) {
+    here()
+    if (attempt <= input.times) throw conflict('somebody else was first', { currentVersion: 7 })
+    await tx.query('insert into thing (id) values ($1::text)', [input.id])
+    respond({ status: 200 })
+    return { attempt }
   },
 })
 const undoable = defineOperation({

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import net from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { until } from '../../../safepoint/test/support/until.ts'
 import { readOfferedGateways } from '../payments/offered-gateways.ts'
@@ -288,8 +289,11 @@ describe('confirming an order', () => {
 
   it('puts everything back at once when the gateway cannot be reached at all', async () => {
     const credentials = { secretKey: 'sk_test', webhookSecret: 'whsec_test' }
-    // Nobody listens there.
-    const gateways = readOfferedGateways({}, { stripe: { baseUrl: 'http://127.0.0.1:44499', ...credentials } })
+    const gone = net.createServer()
+    await new Promise<void>((listening) => gone.listen(0, '127.0.0.1', listening))
+    const { port } = gone.address() as net.AddressInfo
+    await new Promise((closed) => gone.close(closed))
+    const gateways = readOfferedGateways({}, { stripe: { baseUrl: `http://127.0.0.1:${port}`, ...credentials } })
     const cutOff = await world.another({ gateways })
     const { customer, order } = await placeOne(world)
     const answer = await confirm(customer.scope, order.id, card, 'pay', cutOff)

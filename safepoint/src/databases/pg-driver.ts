@@ -13,7 +13,12 @@ export interface PgClient {
     readonly stream?: { cork?(): void; uncork?(): void; write?(data: Uint8Array): unknown }
     readonly parsedStatements?: Record<string, string>
     sync(): unknown
+    readonly submittedNamedStatements?: Record<string, string>
+    parse(...what: any[]): unknown
+    bind(...what: any[]): unknown
     describe(...what: any[]): unknown
+    execute(...what: any[]): unknown
+    close(...what: any[]): unknown
   }
 }
 
