@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import pino from 'pino'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { buildApp } from './app.ts'
 import { world, type Send } from './test/world.ts'
 import { builtInLimits, readRateLimits, type RateLimits } from './rate-limits.ts'
@@ -117,7 +117,7 @@ test('pages and pictures are not counted, and the limits come from a file, or ar
     expect([url, (await send('GET', url)).status]).toEqual([url, 200])
 
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pantry-limits-')), 'limits.json')
-  afterAll(() => fs.rmSync(path.dirname(file), { recursive: true }))
+  onTestFinished(() => fs.rmSync(path.dirname(file), { recursive: true }))
   fs.writeFileSync(file, '{"auth": {"max": 5, "seconds": 10}}')
   expect(readRateLimits(file)).toEqual({ ...builtInLimits, auth: { max: 5, seconds: 10 } })
   expect([readRateLimits('off'), readRateLimits(undefined)]).toEqual([undefined, builtInLimits])
