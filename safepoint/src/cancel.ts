@@ -9,6 +9,7 @@ import type { CancelOptions } from './options.ts'
 import { cancelEventConstraint, cancelOperation, findCancelEvent } from './sql/cancel-operation.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'
 import type { OperationRow } from './sql/operation-row.ts'
+import { tellCancelled } from './sql/tell-cancelled.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** The other side of the gate. The row decides; the signal sent afterwards only makes the loser stop sooner (I12). */
@@ -25,7 +26,8 @@ export async function cancel(
     // Still at work after the decision, and not stopped by anything else: it is this cancel that interrupts it.
     const interrupts = flight !== undefined && engine.flights.get(nameOf(scope, key)) === flight && !flight.stop.aborted
     if (row.state === 'cancelled' || row.state === 'undoing') {
-      engine.bus.publish(topics.cancel, JSON.stringify([scope, key]))
+      // Elsewhere the statement behind the decision has told it, where the bus is the database's own.
+      engine.bus.publish(topics.cancel, signalOf(scope, key), { onlyHere: engine.bus.notification !== undefined })
       engine.bus.publish(topics.changed(scope, key))
     }
     const mayBeActing = (row.state === 'undoing' || row.state === 'cancelled') && (row.begun ?? 0) > 0 && !row.stopped
@@ -35,6 +37,8 @@ export async function cancel(
     acknowledged.forget()
   }
 }
+
+const signalOf = (scope: string, key: string) => JSON.stringify([scope, key])
 
 async function decide(
   engine: Engine,
@@ -53,9 +57,11 @@ async function decide(
     requestKey: options.requestKey,
     payload: options.payload === undefined ? undefined : JSON.stringify(options.payload),
   })
+  const notification = engine.bus.notification?.(topics.cancel, signalOf(scope, key))
+  const behind = notification && tellCancelled(scope, key, notification)
   for (let attempt = 1; ; attempt++) {
     try {
-      const { rows } = await engine.database.query<OperationRow>(statement, { urgent: true })
+      const { rows } = await engine.database.query<OperationRow>(statement, { urgent: true, behind })
       return { row: rows[0]!, eventId }
     } catch (error) {
       const state = sqlState(error)

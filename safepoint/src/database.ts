@@ -70,7 +70,14 @@ export interface Subscription {
  */
 export interface Database<Tx = SqlTransaction> {
   /** One statement, committed by itself, on the primary. `urgent` as in {@link TransactionOptions}. */
-  query<Row = Record<string, any>>(statement: Statement, options?: { readonly urgent?: boolean }): Promise<Result<Row>>
+  query<Row = Record<string, any>>(
+    statement: Statement,
+    options?: {
+      readonly urgent?: boolean
+      /** Sent right behind, as a transaction of its own, once this one's is decided. What becomes of it is not told. */
+      readonly behind?: Statement | undefined
+    },
+  ): Promise<Result<Row>>
   /** Never throws for what the database or the work did: see {@link TransactionEnd}. Throws only when none could be begun. */
   transaction<T>(options: TransactionOptions<T>, work: (tx: Tx) => Promise<T>): Promise<TransactionEnd<T>>
   /**

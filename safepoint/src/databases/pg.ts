@@ -99,21 +99,35 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     }
   }
 
-  const query = async <Row>(statement: Statement, { urgent: isUrgent = false } = {}): Promise<Result<Row>> => {
+  const query = async <Row>(
+    statement: Statement,
+    { urgent: isUrgent = false, behind }: { readonly urgent?: boolean; readonly behind?: Statement | undefined } = {},
+  ): Promise<Result<Row>> => {
     const { pool, first } = isUrgent ? urgent : work
     if (first && isUrgent) {
       const end = await transaction({ urgent: true }, (tx) => tx.query<Row>(statement))
+      if (behind) void query(behind, { urgent: true }).catch(() => undefined)
       if (end.end === 'committed') return end.value
       throw end.error
     }
     const client = await connect(pool)
     return new Promise((resolve, reject) => {
+      const stream = client.connection?.stream
+      let broken: Error | undefined
+      let waiting = behind ? 2 : 1
+      const answered = (error: Error | undefined) => {
+        if (error && sqlState(error) === undefined) broken ??= error
+        if (--waiting === 0) client.release(broken)
+      }
       const settle = (error: Error | undefined, results: Result[]) => {
-        client.release(error && sqlState(error) === undefined ? error : undefined)
+        answered(error)
         if (error) reject(error)
         else resolve(results[0] as Result<Row>)
       }
+      stream?.cork?.()
       sendFlight(driver, client, [wire(statement, prepared)], settle, isUrgent ? undefined : silence)
+      if (behind) sendFlight(driver, client, [wire(behind, prepared)], answered, isUrgent ? undefined : silence)
+      stream?.uncork?.()
     })
   }
 

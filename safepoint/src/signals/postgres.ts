@@ -53,12 +53,13 @@ export function postgresBus(database: Database<any>, channel = 'safepoint'): Sig
 
   return {
     ...local,
-    publish(topic, data = '') {
+    publish(topic, data = '', { onlyHere = false } = {}) {
       local.deliver(topic, data, 'here')
-      if (closed || !database.listen) return
+      if (onlyHere || closed || !database.listen) return
       waiting.push([topic, data])
       if (!sending) void send()
     },
+    notification: (topic, data) => ({ channel, payload: JSON.stringify([self, [[topic, data]]]) }),
     async start() {
       if (subscription || !database.listen) return
       let lost = false
