@@ -28,7 +28,7 @@ export interface PgPool {
   end(): Promise<void>
 }
 
-/** What `import pg from 'pg'` gives (pg 8.20 or newer). */
+/** What `import pg from 'pg'` gives (pg 8.23 or newer: the first that pipelines). */
 export interface PgDriver {
   readonly Pool: new (config: any) => PgPool
   readonly Client: new (config: any) => PgClient
