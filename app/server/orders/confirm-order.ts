@@ -6,6 +6,7 @@ import { assertOffered } from '../payments/gateway-steps.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { mustMovePayment } from '../payments/move-payment.ts'
 import { viewPayment } from '../payments/payments.schema.ts'
+import type { Checkout } from '../payments/gateways/gateway.ts'
 import type { CheckoutPage } from '../payments/payments.ts'
 import { cancelSteps, mustFind, noSuchOrder, runCancel, type CancelSteps } from './cancel-order.ts'
 import { completeOrder, restoreHold } from './complete-order.ts'
@@ -82,8 +83,8 @@ export function confirmOrder({ gateways, hold, publicUrl }: ConfirmOrderOptions)
           cancelUrl: returnUrl,
           expiresAt: begun.pageUntil,
         }
-        const { id, url, expiresAt } = await reached(ctx.steps.openPage({ gateway, page }))
-        return ctx.finish((tx) => waitForCustomer(tx, orderId, paymentId, { id, url, expiresAt }))
+        const opened = await reached(ctx.steps.openPage({ gateway, page }))
+        return ctx.finish((tx) => waitForCustomer(tx, orderId, paymentId, pageOf(opened)))
       }
 
       const result = await ctx.steps.charge({
@@ -116,6 +117,11 @@ export function confirmOrder({ gateways, hold, publicUrl }: ConfirmOrderOptions)
       return complete()
     },
   })
+}
+
+/** What the customer's browser needs of the gateway's page. */
+function pageOf({ id, url, fields, expiresAt }: Checkout): CheckoutPage {
+  return { id, url, ...(fields && { fields }), ...(expiresAt !== null && { expiresAt }) }
 }
 
 /** Where no money can have moved, an answer that does not come is the gateway's trouble and nobody's doubt. */

@@ -9,7 +9,13 @@ export const paymentView = z.object({
   amount: z.object({ amount: z.int(), currency: z.string() }),
   /** What the gateway's page, or its script in the browser, needs; present while the customer has to act. */
   checkout: z
-    .object({ url: z.string().nullable(), clientSecret: z.string().optional(), expiresAt: z.iso.datetime().optional() })
+    .object({
+      url: z.string().nullable(),
+      /** The page is opened by posting these form fields to `url`; absent: by going there. */
+      fields: z.record(z.string(), z.string()).optional(),
+      clientSecret: z.string().optional(),
+      expiresAt: z.iso.datetime().optional(),
+    })
     .optional(),
   /** The gateway's word for why it was declined. */
   declineCode: z.string().optional(),
@@ -29,6 +35,7 @@ export function viewPayment(payment: Payment): PaymentView {
     ...(checkout && {
       checkout: {
         url: checkout.url,
+        ...(checkout.fields && { fields: checkout.fields }),
         ...(checkout.clientSecret !== undefined && { clientSecret: checkout.clientSecret }),
         ...(checkout.expiresAt !== undefined && { expiresAt: checkout.expiresAt }),
       },

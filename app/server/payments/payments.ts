@@ -44,6 +44,8 @@ export interface CheckoutPage {
   /** The gateway's name for the page; absent where a bank asks the customer to authenticate. */
   readonly id?: string
   readonly url: string | null
+  /** The page is opened by posting these form fields to `url`. */
+  readonly fields?: Readonly<Record<string, string>>
   readonly clientSecret?: string
   readonly expiresAt?: string
 }

@@ -7,6 +7,8 @@ export interface GatewayCall {
    * where it has none. A call that only reads does not send it.
    */
   readonly key: string
+  /** This call may have been made before under the same key, and its answer lost. Default false. */
+  readonly repeated?: boolean
   /** Fires when nobody needs the answer any more. What the gateway has received, it may execute all the same. */
   readonly signal: AbortSignal
   /** Of the whole call, its answer included. */
@@ -41,7 +43,8 @@ export interface ChargeRequest {
 export interface Payment {
   /** The gateway's id. */
   readonly id: string
-  readonly status: 'requires_action' | 'processing' | 'captured' | 'declined' | 'cancelled'
+  /** `authorized`: the bank holds the amount for us; until it is captured nothing is taken. */
+  readonly status: 'requires_action' | 'processing' | 'authorized' | 'captured' | 'declined' | 'cancelled'
   readonly amount: number
   readonly currency: string
   /** Minor units taken, and of these given back. */
@@ -88,10 +91,23 @@ export interface CheckoutRequest {
 
 export interface Checkout {
   readonly id: string
-  readonly status: 'open' | 'paid' | 'expired'
+  /**
+   * - `open`: nothing is taken; the customer can pay there.
+   * - `authorized`: `paymentId` is held by the bank and has to be captured.
+   * - `paid`: `paymentId` is captured.
+   * - `expired`: nobody has paid there, and nobody can.
+   * - `abandoned`: the answer of `closeCheckout` where the gateway cannot close a page: nobody has paid there yet. Whoever
+   *   still does is refunded by whatever learns of it.
+   */
+  readonly status: 'open' | 'authorized' | 'paid' | 'expired' | 'abandoned'
   /** The hosted page; null once it is of no use. */
   readonly url: string | null
-  readonly expiresAt: string
+  /** The page is opened by posting these form fields to `url`; absent: by going there. */
+  readonly fields?: Readonly<Record<string, string>>
+  /** Null: it stays open. */
+  readonly expiresAt: string | null
+  /** Why the last attempt to pay there failed, where it did; null once another is under way. The page may still be `open`. */
+  readonly declined?: { readonly code: string; readonly message: string } | null
   readonly amount: number
   readonly currency: string
   readonly order: string | null
@@ -157,6 +173,8 @@ export interface Gateway {
   /** ISO 4217 codes, upper case; checkout offers a gateway for these only. */
   readonly currencies: ReadonlySet<string>
   readonly settling: { readonly charge: Settling; readonly refund: Settling }
+  /** Whether `charge` is offered; a gateway without it is paid on its own page only. */
+  readonly savedMethods: boolean
 
   /** Takes money now, from a saved payment method. At most once for a key within the repeat window. */
   charge(request: ChargeRequest, call: GatewayCall): Promise<ChargeResult>
@@ -180,6 +198,14 @@ export interface Gateway {
   closeCheckout(checkoutId: string, call: GatewayCall): Promise<Checkout>
 
   getPayment(paymentId: string, call: GatewayCall): Promise<Payment>
+  /**
+   * Takes what is `authorized`, all of it. The answer says what the payment is now: captured twice is captured once, and a
+   * payment that cannot be captured any more is answered as it is.
+   */
+  capture(
+    payment: { readonly paymentId: string; readonly amount: number; readonly currency: string },
+    call: GatewayCall,
+  ): Promise<Payment>
   /** Cancels what is not captured. The answer says what it is now: `captured` means that it was too late. */
   cancelPayment(paymentId: string, call: GatewayCall): Promise<Payment>
   refund(request: RefundRequest, call: GatewayCall): Promise<RefundResult>

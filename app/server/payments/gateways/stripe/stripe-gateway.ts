@@ -23,6 +23,8 @@ export function createStripeGateway(config: StripeConfig): Gateway {
       refund: { methods: ['find', 'repeat'], repeatWindow: keyWindowMs },
     },
 
+    savedMethods: true,
+
     charge: (request, call) => charge(client, request, call),
     async findCharge(request, call) {
       const intent = await findIntent(client, request, call)
@@ -36,6 +38,8 @@ export function createStripeGateway(config: StripeConfig): Gateway {
     closeCheckout: (checkoutId, call) => closeCheckout(client, checkoutId, call),
 
     getPayment: async (paymentId, call) => toPayment(await getIntent(client, paymentId, call)),
+    // Our intents are captured as they are confirmed: there is nothing else to capture.
+    capture: async ({ paymentId }, call) => toPayment(await getIntent(client, paymentId, call)),
     cancelPayment: async (paymentId, call) => toPayment(await cancelIntent(client, paymentId, call)),
     refund: (request, call) => refund(client, request, call),
     findRefund: (request, call) => findRefund(client, request, call),
