@@ -6,7 +6,7 @@ import { isDurable } from './operation.ts'
 import type { State } from './protocol.ts'
 import { claimExpired, enforceDeadlines, findStates, renewLeases, type ClaimedRow } from './sql/lease.ts'
 import { expire } from './start.ts'
-import { stripOperations } from './sql/strip-operations.ts'
+import { stripBlocks, stripOperations } from './sql/strip-operations.ts'
 
 /** Operations one process takes over in one poll. */
 const claimLimit = 16
@@ -22,6 +22,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   let closed = false
   let renewedAt = performance.now()
   let strippedAt = performance.now()
+  let stripFrom = 0
   const durableNames = [...engine.operations.values()].filter(isDurable).map(({ name }) => name)
 
   const unsubscribe = engine.bus.subscribe(topics.cancel, (data) => {
@@ -60,7 +61,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     }
     if (performance.now() - strippedAt > stripEvery) {
       strippedAt = performance.now()
-      await attempt('strip', async () => void (await engine.database.query(stripOperations(engine.retention))))
+      await attempt('strip', strip)
     }
     if (!closed) timer = setTimeout(() => void tick(), Math.max(0, begunAt + engine.poll - performance.now()))
   }
@@ -99,6 +100,11 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
       for (const hold of held) if (kept.has(nameOf(hold.scope, hold.key))) hold.leaseUntil = sentAt + engine.lease
     }
     renewedAt = sentAt
+  }
+  const strip = async () => {
+    const { rows } = await engine.database.query<{ blocks: number }>(stripOperations(engine.retention, stripFrom))
+    stripFrom += stripBlocks
+    if (stripFrom >= rows[0]!.blocks) stripFrom = 0
   }
   const takeOver = async () => {
     const sentAt = performance.now()

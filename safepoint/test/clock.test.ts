@@ -127,7 +127,7 @@ for (const [word, by] of [
       const key = `fresh-${word}`
       const first = await safepoint.run(quick, {}, { scope: 'a', key })
       const { stripOperations } = await import('../src/sql/strip-operations.ts')
-      await safepoint.database.query(stripOperations(day))
+      await safepoint.database.query(stripOperations(day, 0))
       const again = await safepoint.run(quick, {}, { scope: 'a', key, retryAttempt: 1 })
       expect(again).toMatchObject({ outcome: 'succeeded', replayed: true, operationId: first.operationId })
     })

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import pg from 'pg'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { pgDatabase } from '../src/databases/pg.ts'
 import { testDatabase } from './support/database.ts'
 
@@ -51,3 +51,101 @@ it.for([true, false])(
     expect((await outside.query('select id from thing')).rows).toEqual([])
   },
 )
+
+describe('what a statement answers', () => {
+  const wide = {
+    name: 'wide',
+    text: `select $1::integer as n, $1::text as t, null::text as nothing, now() as at, '{"a":[1]}'::json as j, array[1,2] as list
+      from generate_series(1, $2::integer)`,
+  }
+
+  it('is the same whether the connection asked what its rows look like or knew it', async () => {
+    const database = pgDatabase({ driver: pg, url, max: 1 })
+    const answers = []
+    for (let run = 0; run < 4; run++) {
+      const end = await database.transaction({}, async (tx) => {
+        const rows = await tx.query({ ...wide, values: [7, 2] })
+        const none = await tx.query({ name: 'none', text: 'delete from thing where id = $1::integer', values: [-1] })
+        const unnamed = await tx.query('select 1 as one union all select 2', [])
+        const put = await tx.query({
+          name: 'put',
+          text: 'insert into thing (id) values ($1::integer)',
+          values: [100 + run],
+        })
+        return [rows, none, unnamed, put].map(({ rows, command, rowCount }) => ({ rows, command, rowCount }))
+      })
+      answers.push(end.end === 'committed' && end.value)
+    }
+    await database.close()
+    const row = { n: 7, t: '7', nothing: null, at: expect.any(Date), j: { a: [1] }, list: [1, 2] }
+    expect(answers).toEqual(
+      Array(4).fill([
+        { rows: [row, row], command: 'SELECT', rowCount: 2 },
+        { rows: [], command: 'DELETE', rowCount: 0 },
+        { rows: [{ one: 1 }, { one: 2 }], command: 'SELECT', rowCount: 2 },
+        { rows: [], command: 'INSERT', rowCount: 1 },
+      ]),
+    )
+  })
+
+  it('is read by the type parsers that the user gave pg', async () => {
+    const types = { getTypeParser: () => (text: string) => `<${text}>` }
+    class Pool extends pg.Pool {
+      constructor(config: pg.PoolConfig) {
+        super({ ...config, types } as pg.PoolConfig)
+      }
+    }
+    const database = pgDatabase({ driver: { ...pg, Pool } as never, url, max: 1 })
+    for (let run = 0; run < 3; run++) {
+      const { rows } = await database.query({ name: 'typed', text: 'select $1::integer as n', values: [run] })
+      expect(rows).toEqual([{ n: `<${run}>` }])
+    }
+    await database.close()
+  })
+
+  it('that no value can be made of is an error of that statement, and the connection goes on', async () => {
+    const types = {
+      getTypeParser: () => () => {
+        throw new Error('not a number of ours')
+      },
+    }
+    class Pool extends pg.Pool {
+      constructor(config: pg.PoolConfig) {
+        super({ ...config, types } as pg.PoolConfig)
+      }
+    }
+    const database = pgDatabase({ driver: { ...pg, Pool } as never, url, max: 1 })
+    for (let run = 0; run < 3; run++) {
+      await expect(database.query({ name: 'odd', text: 'select 1 as n', values: [] })).rejects.toThrow(
+        'not a number of ours',
+      )
+      expect((await database.query({ name: 'none', text: 'select where false', values: [] })).rows).toEqual([])
+    }
+    await database.close()
+  })
+
+  it('a value that cannot be sent keeps the COMMIT behind it from being sent, and the statement can be sent again', async () => {
+    const database = pgDatabase({ driver: pg, url, max: 1 })
+    const put = (id: unknown) =>
+      database.transaction(
+        { last: () => [{ name: 'put', text: 'insert into thing (id) values ($1::integer)', values: [id] }] },
+        (tx) => tx.query({ name: 'look', text: 'select 1', values: [] }),
+      )
+    await put(201)
+    await put(202)
+    const unsendable = {
+      toPostgres: () => {
+        throw new Error('has no text')
+      },
+    }
+    // The connection is given up, which is all that the engine needs to know; it looks at the row.
+    expect(await put(unsendable)).toMatchObject({ end: 'unknown', error: { message: 'has no text' } })
+    expect(await put(203)).toMatchObject({ end: 'committed' })
+    await database.close()
+    expect((await outside.query('select id from thing where id between 201 and 209 order by id')).rows).toEqual([
+      { id: 201 },
+      { id: 202 },
+      { id: 203 },
+    ])
+  })
+})

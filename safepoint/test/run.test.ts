@@ -429,7 +429,7 @@ describe('keys', () => {
     await safepoint.run(insert, { id: key }, { scope: 'a', key })
     await sql(`update safepoint.operation set ended_at = ended_at - interval '40 days' where key = $1`, [key])
     const { stripOperations } = await import('../src/sql/strip-operations.ts')
-    await safepoint.database.query(stripOperations(30 * 24 * 3600_000))
+    await safepoint.database.query(stripOperations(30 * 24 * 3600_000, 0))
     await expect(safepoint.run(insert, { id: key }, { scope: 'a', key })).rejects.toMatchObject({
       code: 'key_expired',
       details: { state: 'succeeded' },
@@ -437,5 +437,20 @@ describe('keys', () => {
     const answer = await safepoint.cancel('a', key)
     expect(answer).toMatchObject({ outcome: 'too_late', state: 'succeeded' })
     expect(answer).not.toHaveProperty('result')
+  })
+
+  it('are expired a stretch of the table at a time: what lies elsewhere waits for its turn', async () => {
+    const key = unique()
+    await safepoint.run(insert, { id: key }, { scope: 'a', key })
+    await sql(`update safepoint.operation set ended_at = ended_at - interval '40 days' where key = $1`, [key])
+    const { stripBlocks, stripOperations } = await import('../src/sql/strip-operations.ts')
+    const strip = (fromBlock: number) =>
+      safepoint.database.query<{ blocks: number }>(stripOperations(30 * 24 * 3600_000, fromBlock))
+    const stripped = () => sql(`select from safepoint.operation where key = $1 and stripped_at is not null`, [key])
+    const { rows } = await strip(stripBlocks)
+    expect(rows[0]!.blocks).toBeGreaterThan(0)
+    expect(await stripped()).toHaveLength(0)
+    await strip(0)
+    expect(await stripped()).toHaveLength(1)
   })
 })

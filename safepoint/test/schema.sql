@@ -68,6 +68,12 @@ table migration
   column applied_at timestamp with time zone not null default clock_timestamp()
   constraint migration_pkey PRIMARY KEY (set_name, number)
 
+table open_operation
+  column scope text not null
+  column key text not null
+  constraint open_operation_pkey PRIMARY KEY (scope, key)
+  constraint open_operation_scope_key_fkey FOREIGN KEY (scope, key) REFERENCES safepoint.operation(scope, key) ON DELETE CASCADE
+
 table operation with (fillfactor=95)
   column scope text not null
   column key text not null
@@ -105,8 +111,7 @@ table operation with (fillfactor=95)
   column moves integer
   column uncancellable boolean
   constraint operation_pkey PRIMARY KEY (scope, key)
-  INDEX operation_ended_at ON safepoint.operation USING brin (ended_at)
-  INDEX operation_open ON safepoint.operation USING btree (lease_until) WHERE ((state = ANY (ARRAY['running'::safepoint.state, 'undoing'::safepoint.state, 'needs_attention'::safepoint.state])) OR (cleanup = ANY (ARRAY['pending'::safepoint.cleanup, 'needs_attention'::safepoint.cleanup])))
+  TRIGGER operation_close AFTER UPDATE ON safepoint.operation FOR EACH ROW WHEN ((((old.state = ANY (ARRAY['running'::safepoint.state, 'undoing'::safepoint.state, 'needs_attention'::safepoint.state])) OR (old.cleanup = ANY (ARRAY['pending'::safepoint.cleanup, 'needs_attention'::safepoint.cleanup]))) AND (new.state = ANY (ARRAY['succeeded'::safepoint.state, 'failed'::safepoint.state, 'cancelled'::safepoint.state])) AND ((new.cleanup IS NULL) OR (new.cleanup = 'done'::safepoint.cleanup)))) EXECUTE FUNCTION safepoint.close_operation()
   TRIGGER operation_move BEFORE UPDATE ON safepoint.operation FOR EACH ROW EXECUTE FUNCTION safepoint.check_move()
 
 table step
@@ -166,6 +171,16 @@ begin
     values (new.scope, new.key, new.moves, new.id, old.state, new.state, new.epoch, new.holder, new.actor, new.reason);
   end if;
   return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION safepoint.close_operation()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from safepoint.open_operation where scope = new.scope and key = new.key;
+  return null;
 end
 $function$
 

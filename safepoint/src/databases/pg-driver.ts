@@ -10,7 +10,7 @@ export interface PgClient {
   getTransactionStatus?(): string | null
   readonly processID?: number | null
   readonly connection?: {
-    readonly stream?: { cork?(): void; uncork?(): void; write?(data: Uint8Array): unknown }
+    readonly stream?: { cork?(): void; uncork?(): void; write?(data: Uint8Array): unknown; destroy?(): unknown }
     readonly parsedStatements?: Record<string, string>
     sync(): unknown
     readonly submittedNamedStatements?: Record<string, string>

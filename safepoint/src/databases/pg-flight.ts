@@ -1,5 +1,9 @@
 import type { Result } from '../database.ts'
 import type { PgClient, PgDriver, WireStatement } from './pg-driver.ts'
+import type { SilenceWatch } from './pg-silence.ts'
+import { parseTag, readRow, type Description, type Parsers } from './pg-rows.ts'
+
+type Settle = (error: Error | undefined, results: Result[]) => void
 
 /**
  * Sends statements that leave together, and settles once all of them are answered: with the first error, and the results of
@@ -10,15 +14,23 @@ import type { PgClient, PgDriver, WireStatement } from './pg-driver.ts'
  * and then each waits for the one before it: behind a BEGIN that failed (a query-cancel request hit it), with a Sync between
  * them, a statement would commit by itself.
  *
- * After `silence` milliseconds without an answer the connection is given up, and the error carries no SQLSTATE.
+ * With `silence`, a server that answers nothing is not waited for: the connection is given up, and the error carries no SQLSTATE.
  */
 export function sendFlight(
   driver: PgDriver,
   client: PgClient,
   statements: readonly WireStatement[],
-  settle: (error: Error | undefined, results: Result[]) => void,
-  silence?: number,
+  settle: Settle,
+  silence?: SilenceWatch,
 ): void {
+  if (silence) {
+    const answered = silence.expectAnswer(client)
+    const tell = settle
+    settle = (error, results) => {
+      answered()
+      tell(error, results)
+    }
+  }
   const { connection } = client
   const known = connection?.parsedStatements
   if (
@@ -27,87 +39,133 @@ export function sendFlight(
     known &&
     statements.every(({ name, text }) => name === undefined || known[name] === text)
   ) {
-    sendBehindOneSync(driver.Query, client, connection, statements, settle, silence)
+    const { Flight } = flightKinds.get(driver.Query) ?? flightKind(driver.Query)
+    client.query(new Flight(statements, settle), undefined as never)
   } else {
-    sendOneByOne(client, statements, settle, silence)
+    sendOneByOne(client, statements, settle)
   }
 }
 
 function sendOneByOne(
   client: PgClient,
   [statement, ...rest]: readonly WireStatement[],
-  settle: (error: Error | undefined, results: Result[]) => void,
-  silence: number | undefined,
+  settle: Settle,
   results: Result[] = [],
 ): void {
   if (!statement) return settle(undefined, results)
-  client.query(silence === undefined ? statement : { ...statement, query_timeout: silence }, (error, result) => {
+  client.query(statement, (error, result) => {
     if (error) settle(error, results)
-    else sendOneByOne(client, rest, settle, silence, [...results, result])
+    else sendOneByOne(client, rest, settle, [...results, result])
   })
 }
 
 type Connection = NonNullable<PgClient['connection']>
 type QueryClass = NonNullable<PgDriver['Query']>
+type FlightClass = new (statements: readonly WireStatement[], settle: Settle) => object
 
-function sendBehindOneSync(
-  Query: QueryClass,
-  client: PgClient,
-  connection: Connection,
-  statements: readonly WireStatement[],
-  settle: (error: Error | undefined, results: Result[]) => void,
-  silence: number | undefined,
-): void {
-  // What cannot be sent of one statement (a value that has no text) must keep the COMMIT behind it from being sent.
-  let unsendable: Error | undefined
-  const flight = new Query('', undefined, (error, results) => {
-    if (error || unsendable)
-      settle(
-        unsendable ?? error ?? undefined,
-        [flight._results].flat().filter((result: Result) => result.command),
-      )
-    else settle(undefined, Array.isArray(results) ? results : [results])
-  })
-  flight.submit = () => {
-    const packet = packetOf(connection)
-    for (const { name, text, values, silent } of statements) {
-      packet.silent = silent === true
-      const one = new Query(text, values, (error) => (unsendable ??= error ?? undefined))
-      // Given as an option it would be copied by descriptors, which is the costliest thing `pg` does for a statement.
-      one.name = name
-      one.prepare(packet)
-      if (unsendable) break
+const flightKinds = new WeakMap<QueryClass, { readonly Flight: FlightClass }>()
+
+/** `pg` takes nothing but its own queries on a pipelined connection: a flight is one of them. */
+function flightKind(Query: QueryClass): { readonly Flight: FlightClass } {
+  const valueMapper = valueMapperOf(Query)
+
+  class Flight extends Query {
+    readonly #statements: readonly WireStatement[]
+    readonly #results: Result[] = []
+    #rows: unknown[] = []
+    #packet: Packet | undefined
+    /** What cannot be sent of one statement (a value that has no text) must keep the COMMIT behind it from being sent. */
+    #unsendable: Error | undefined
+
+    constructor(statements: readonly WireStatement[], settle: Settle) {
+      super('', undefined, (error: Error | null) => settle(this.#unsendable ?? error ?? undefined, this.#results))
+      this.#statements = statements
     }
-    packet.messages.push(syncMessage)
-    connection.stream?.write?.(Buffer.concat(packet.messages))
-    packet.messages.length = 0
-    return null
+
+    submit(connection: Connection): null {
+      const packet = (this.#packet = packetOf(connection))
+      for (const { name, text, values, silent } of this.#statements) {
+        if (silent && name !== undefined && !values?.length) {
+          packet._send(bare.get(name) ?? rememberBare(packet, name))
+          continue
+        }
+        if (name === undefined) packet.parse({ text })
+        try {
+          packet.bind({ portal: '', statement: name, values, valueMapper })
+        } catch (error) {
+          this.#unsendable = error as Error
+          break
+        }
+        if (!silent && (name === undefined || !packet.descriptions.has(name))) packet.describe({ type: 'P', name: '' })
+        packet.execute({ portal: '' })
+      }
+      packet.send()
+      return null
+    }
+
+    handleRowDescription({ fields }: { fields: ReadonlyArray<{ name: string; dataTypeID: number }> }): void {
+      const types: Parsers = this._result._types
+      this.#describe({
+        names: fields.map((field) => field.name),
+        parsers: fields.map((field) => types.getTypeParser(field.dataTypeID, 'text')),
+      })
+    }
+
+    handleDataRow({ fields }: { fields: ReadonlyArray<string | null> }): void {
+      if (this._canceledDueToError) return
+      const { name } = this.#statements[this.#results.length]!
+      const description = name === undefined ? this.#packet!.unnamed : this.#packet!.descriptions.get(name)
+      if (!description) return
+      try {
+        this.#rows.push(readRow(description, fields))
+      } catch (error) {
+        this._canceledDueToError = error
+      }
+    }
+
+    handleCommandComplete({ text }: { text: string }): void {
+      const statement = this.#statements[this.#results.length]!
+      // It was asked what its rows look like, and it has none.
+      if (statement.name !== undefined && !statement.silent && !this.#packet!.descriptions.has(statement.name))
+        this.#describe(null)
+      this.#results.push({ ...parseTag(text), rows: this.#rows as Result['rows'] })
+      this.#rows = []
+    }
+
+    handleEmptyQuery(): void {
+      this.#results.push({ command: '', rowCount: 0, rows: [] })
+    }
+
+    #describe(description: Description | null): void {
+      const { name } = this.#statements[this.#results.length]!
+      if (name === undefined) this.#packet!.unnamed = description
+      else this.#packet!.descriptions.set(name, description)
+    }
   }
-  if (silence !== undefined) flight.query_timeout = silence
-  client.query(flight, undefined as never)
+
+  const kind = { Flight }
+  flightKinds.set(Query, kind)
+  return kind
 }
 
 /**
- * A connection to prepare statements on that sends nothing: it gathers their messages, without the Sync behind each. `pg`'s own
- * methods write them. A class rather than an object derived from the connection: with a live object as prototype every
- * connection had a shape of its own, and each operation paid some 40 µs for it.
+ * A connection to write messages on that sends nothing until it is told to: `pg`'s own methods write them, without the Sync
+ * behind each. A class rather than an object derived from the connection: with a live object as prototype every connection had a
+ * shape of its own, and each operation paid some 40 µs for it.
  */
 class Packet {
-  readonly messages: Uint8Array[] = []
-  /** The statement being written answers no rows, so nobody asks what they look like. */
-  silent = false
-  readonly parsedStatements: unknown
-  readonly submittedNamedStatements: unknown
+  /** What the rows of a prepared statement look like; null: it has none. It never changes, so that it is asked for once. */
+  readonly descriptions = new Map<string, Description | null>()
+  unnamed: Description | null = null
+  readonly #messages: Uint8Array[] = []
   readonly #real: Connection
 
   constructor(real: Connection) {
     this.#real = real
-    this.parsedStatements = real.parsedStatements
-    this.submittedNamedStatements = real.submittedNamedStatements
   }
 
   _send(message: Uint8Array): void {
-    this.messages.push(message)
+    this.#messages.push(message)
   }
   parse(what: object): void {
     this.#real.parse.call(this, what)
@@ -116,15 +174,32 @@ class Packet {
     this.#real.bind.call(this, what)
   }
   describe(what: object): void {
-    if (!this.silent) this.#real.describe.call(this, what)
+    this.#real.describe.call(this, what)
   }
   execute(what: object): void {
     this.#real.execute.call(this, what)
   }
-  close(what: object): void {
-    this.#real.close.call(this, what)
+  /** All of it in one write, behind one Sync. */
+  send(): void {
+    this.#messages.push(syncMessage)
+    this.#real.stream?.write?.(Buffer.concat(this.take()))
   }
-  sync(): void {}
+  take(): Uint8Array[] {
+    return this.#messages.splice(0)
+  }
+}
+
+/** BEGIN, COMMIT and their like: the same bytes each time. */
+const bare = new Map<string, Uint8Array>()
+
+function rememberBare(packet: Packet, name: string): Uint8Array {
+  const before = packet.take()
+  packet.bind({ portal: '', statement: name })
+  packet.execute({ portal: '' })
+  const message = Buffer.concat(packet.take())
+  for (const one of before) packet._send(one)
+  bare.set(name, message)
+  return message
 }
 
 const packets = new WeakMap<Connection, Packet>()
@@ -134,4 +209,22 @@ function packetOf(real: Connection): Packet {
   let packet = packets.get(real)
   if (!packet) packets.set(real, (packet = new Packet(real)))
   return packet
+}
+
+/** How `pg` makes text of values; it shows it to nobody but a connection. */
+function valueMapperOf(Query: QueryClass): unknown {
+  let found: unknown
+  const nothing = () => {}
+  const probe = new Query('', [], nothing)
+  probe.prepare({
+    parsedStatements: {},
+    submittedNamedStatements: {},
+    parse: nothing,
+    bind: ({ valueMapper }: { valueMapper: unknown }) => void (found = valueMapper),
+    describe: nothing,
+    execute: nothing,
+    sync: nothing,
+    close: nothing,
+  })
+  return found
 }

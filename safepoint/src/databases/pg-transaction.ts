@@ -8,12 +8,13 @@ import {
 } from '../database.ts'
 import { wire, type PgClient, type PgDriver, type WireStatement } from './pg-driver.ts'
 import { sendFlight } from './pg-flight.ts'
+import type { SilenceWatch } from './pg-silence.ts'
 
 interface Opening {
   readonly prepared: boolean
   readonly driver: PgDriver
-  /** How long COMMIT may go unanswered, in milliseconds. */
-  readonly silence: number | undefined
+  /** Bounds how long COMMIT may go unanswered. */
+  readonly silence: SilenceWatch | undefined
   /** BEGIN, and the statements that go with it. */
   readonly opening: readonly WireStatement[]
   readonly stopRunning: (pid: number) => Promise<void>
@@ -44,7 +45,7 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
   const send = (
     statements: readonly WireStatement[],
     settle: (error: Error | undefined, results: Result[]) => void,
-    silence?: number,
+    silence?: SilenceWatch,
   ) => {
     unsettled++
     const settleOne = (error: Error | undefined, results: Result[]) => {

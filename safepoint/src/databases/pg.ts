@@ -12,6 +12,7 @@ import { engineError } from '../errors.ts'
 import { listenWith } from './pg-listen.ts'
 import { wire, type PgClient, type PgDriver, type PgPool, type WireStatement } from './pg-driver.ts'
 import { sendFlight } from './pg-flight.ts'
+import { watchSilence } from './pg-silence.ts'
 import { openTransaction, type OpenTransaction } from './pg-transaction.ts'
 
 export interface PgDatabaseOptions {
@@ -89,7 +90,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
   )
 
   /** Of a COMMIT, or of a statement by itself, in the lane for work; the urgent lane's connections have their own for each. */
-  const silence = timeouts.statement + silencePatience
+  const silence = watchSilence(timeouts.statement + silencePatience)
 
   const connect = async (pool: PgPool) => {
     try {

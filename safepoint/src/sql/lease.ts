@@ -33,10 +33,12 @@ export type ClaimedRow = OperationRow & { readonly input: string | null }
 export const claimExpired = (holder: string, lease: number, names: readonly string[], limit: number): Statement => ({
   name: 'sp_claim_expired',
   text: `with due as materialized (
-      select scope, key from safepoint.operation
-      where (state in ('running', 'undoing') or cleanup = 'pending') and lease_until < clock_timestamp() and name = any ($3::text[])
-      order by lease_until limit $4::integer
-      for update skip locked
+      select o.scope, o.key
+      from safepoint.open_operation join safepoint.operation o using (scope, key)
+      where (o.state in ('running', 'undoing') or o.cleanup = 'pending') and o.lease_until < clock_timestamp()
+        and o.name = any ($3::text[])
+      order by o.lease_until limit $4::integer
+      for update of o skip locked
     )
     update safepoint.operation set epoch = epoch + 1, holder = $1::text,
       lease_until = clock_timestamp() + $2::float8 * interval '1 millisecond'
@@ -64,6 +66,7 @@ export const enforceDeadlines: Statement = {
       cleanup = case when state = 'running' and to_undo = 0 and to_sweep > 0 then 'pending' else cleanup end,
       ended_at = case when state = 'running' and to_undo = 0 then clock_timestamp() end,
       undo_deadline_at = case when state = 'running' then clock_timestamp() + undo_for * interval '1 millisecond' else undo_deadline_at end
-    where state in ('running', 'undoing') and case state when 'running' then deadline_at else undo_deadline_at end < clock_timestamp()
+    where (scope, key) in (select scope, key from safepoint.open_operation)
+      and state in ('running', 'undoing') and case state when 'running' then deadline_at else undo_deadline_at end < clock_timestamp()
     returning scope, key, state, name, reason`,
 }

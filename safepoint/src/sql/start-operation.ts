@@ -26,6 +26,8 @@ export const startOperation = (start: Start): Statement => ({
         clock_timestamp() + $8::float8 * interval '1 millisecond', clock_timestamp(),
         clock_timestamp() + $9::float8 * interval '1 millisecond', $10::float8, $11::text, 0, 0, 0, 1, $12::boolean)
       returning *
+    ), opened as (
+      insert into safepoint.open_operation (scope, key) select scope, key from started
     )
     insert into safepoint.audit (scope, key, seq, id, to_state, epoch, holder, actor)
     select scope, key, moves, id, state, epoch, holder, actor from started`,
