@@ -35,6 +35,11 @@ export interface Facts {
   readonly net: NetAmount | undefined
   /** What arrived at the gateway about the order, in order. */
   readonly calls: readonly Call[]
+  /**
+   * When its charges began, where the servers tell. What has begun may arrive late: of a call that was aborted, the bytes may
+   * still be on their way (I11 speaks of when a call starts).
+   */
+  readonly chargesBegan?: readonly number[]
 }
 
 const unpaid = new Set(['pending', 'awaiting_payment', 'failed'])
@@ -80,6 +85,10 @@ export function findUntrue(told: readonly Told[], facts: Facts): string[] {
   const result = row?.body ? JSON.parse(row.body) : undefined
   const posts = calls.filter(({ method }) => method === 'POST')
   const forward = forwardCharges(calls)
+  const others = posts.filter((call) => !forward.includes(call))
+  const forwardAt = facts.chargesBegan ?? forward.map(({ arrivedAt }) => arrivedAt.monotonic)
+  if (forwardAt.length < forward.length)
+    untrue.push(`I11: ${forward.length} charges arrived, ${forwardAt.length} were begun`)
 
   const answered = told.filter(({ call, status }) => call === 'cancel' && status > 0 && status < 300).length
   if (facts.events < answered || facts.events > told.filter(({ call }) => call === 'cancel').length)
@@ -89,14 +98,15 @@ export function findUntrue(told: readonly Told[], facts: Facts): string[] {
     const claim = (holds: boolean, what: string) => {
       if (!holds) untrue.push(`${one.who}: ${what}; it is ${state}`)
     }
-    const late = (among: readonly Call[]) => among.filter(({ arrivedAt }) => arrivedAt.monotonic > one.toldAt)
+    const noneForwardLater = () => forwardAt.every((at) => at <= one.toldAt)
+    const noneLater = () => noneForwardLater() && others.every(({ arrivedAt }) => arrivedAt.monotonic <= one.toldAt)
     /** Said to have ended in `how`: it stays so, and nothing of it moves any more. */
     const ended = (how: string, what: string) => {
       claim(state === how, `told ${what}`)
-      claim(late(posts).length === 0, `I2: told ${what}, and a call to the gateway arrived later`)
+      claim(noneLater(), `I2: told ${what}, and a call to the gateway arrived later`)
     }
     if (one.call === 'confirm') checkConfirm(one, claim, ended)
-    else if (one.call === 'cancel') checkCancel(one, claim, ended, () => late(forward).length === 0)
+    else if (one.call === 'cancel') checkCancel(one, claim, ended, noneForwardLater)
     else if (one.call === 'find') checkFind(one, claim, ended)
     else checkOrder(one, claim)
   }

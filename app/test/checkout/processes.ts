@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import os from 'node:os'
 import path from 'node:path'
+import type { ChargeStarted } from './deaf-gateway.ts'
 
 const app = path.join(import.meta.dirname, '..', '..')
 
@@ -12,6 +13,8 @@ export interface Running {
   readonly url: string
   /** What it has written so far. */
   output(): string
+  /** The charges it began, where it tells of them. */
+  readonly charges: readonly ChargeStarted[]
   /** Resolves when it is gone. */
   end(signal: NodeJS.Signals): Promise<void>
 }
@@ -27,6 +30,8 @@ async function run(script: string, env: Record<string, string>): Promise<Running
   )
   const gone = once(child, 'exit')
   let output = ''
+  const charges: ChargeStarted[] = []
+  child.on('message', (message) => void charges.push(message as ChargeStarted))
   const url = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer) => {
       output += chunk.toString()
@@ -41,6 +46,7 @@ async function run(script: string, env: Record<string, string>): Promise<Running
     pid: child.pid!,
     url,
     output: () => output,
+    charges,
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
       await gone

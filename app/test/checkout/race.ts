@@ -81,13 +81,17 @@ export async function raceCheckout(options: CheckoutRaceOptions): Promise<Checko
         for (let index = next++; index < runs; index = next++) raced.push(await raceOnce(site, shopper, plans[index]!))
       }),
     )
-    const facts = await readFacts(sql, site.stripe, raced)
+    const read = await readFacts(sql, site.stripe, raced)
+    const charges = Map.groupBy(
+      servers.flatMap((server) => server.charges),
+      ({ chargeOf }) => chargeOf,
+    )
+    const factsOf = ({ orderId }: { readonly orderId: string }): Facts => ({
+      ...read.get(orderId)!,
+      chargesBegan: (charges.get(orderId) ?? []).map(({ at }) => at),
+    })
     return report(
-      raced.map((one) => ({
-        ...one,
-        facts: facts.get(one.orderId)!,
-        untrue: findUntrue(one.told, facts.get(one.orderId)!),
-      })),
+      raced.map((one) => ({ ...one, facts: factsOf(one), untrue: findUntrue(one.told, factsOf(one)) })),
       await findUnbalanced(sql),
     )
   } catch (cause) {
