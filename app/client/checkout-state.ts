@@ -1,5 +1,5 @@
 import type { OperationView, Problem } from 'safepoint/client'
-import type { Money } from './model.ts'
+import type { Money, PaymentPage } from './model.ts'
 
 /** An order as far as a checkout speaks of it; the total is not known where only the order's id outlived a reload. */
 export interface PlacedOrder {
@@ -35,8 +35,8 @@ export type Told =
   | { readonly kind: 'release_refused'; readonly problem: Problem }
   | { readonly kind: 'needs_attention' }
 
-/** `placing` sets the goods aside, `confirming` charges, `releasing` lets the goods go. */
-export type CheckoutStage = 'placing' | 'confirming' | 'releasing'
+/** `placing` sets the goods aside, `confirming` charges, `opening` makes the gateway's page, `releasing` lets the goods go. */
+export type CheckoutStage = 'placing' | 'confirming' | 'opening' | 'releasing'
 
 export interface Running {
   readonly status: 'running'
@@ -55,18 +55,22 @@ export type CheckoutState =
   /** Placed and set aside, nothing charged: it can be paid or let go. */
   | { readonly status: 'held'; readonly order: PlacedOrder }
   | Running
+  /** The order is set aside, and is paid on the gateway's page: whoever shows this goes there. */
+  | { readonly status: 'leaving'; readonly page: PaymentPage; readonly order: PlacedOrder }
   /** `key`: of the operation that is told about; absent where none was begun. */
   | { readonly status: 'told'; readonly told: Told; readonly key?: string; readonly order?: PlacedOrder }
 
 /** What an earlier page left open, by the request it had sent. */
 export type LeftOpen =
   | { readonly part: 'place' }
+  | { readonly part: 'open' }
   | { readonly part: 'confirm' | 'release'; readonly orderId: string }
   | { readonly part: 'undo'; readonly undoneKey: string }
 
 /** Undefined for a request that belongs to no checkout. */
 export function readLeftOpen(path: string): LeftOpen | undefined {
   if (path === '/api/orders') return { part: 'place' }
+  if (path === '/api/payments/create-from-cart') return { part: 'open' }
   const [, orderId, verb] = /^\/api\/orders\/([^/]+)\/(confirm|cancel)$/.exec(path) ?? []
   if (orderId !== undefined) return { part: verb === 'confirm' ? 'confirm' : 'release', orderId }
   const [, undoneKey] = /^\/api\/operations\/([^/]+)\/undo$/.exec(path) ?? []
@@ -82,5 +86,6 @@ export function countUndone(view: OperationView): { readonly undone: number; rea
 /** Whether the bank can have seen a charge of an operation that was cancelled. */
 export function readCharge(view: OperationView): 'never_begun' | 'taken_back' {
   const steps = view.state === 'none' ? [] : (view.steps ?? [])
-  return steps.some(({ step }) => step === 'charge') ? 'taken_back' : 'never_begun'
+  // Each gateway's has a name of its own: `chargeStripe`.
+  return steps.some(({ step }) => step.startsWith('charge')) ? 'taken_back' : 'never_begun'
 }

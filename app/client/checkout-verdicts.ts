@@ -1,13 +1,14 @@
 import type { Problem, Verdict } from 'safepoint/client'
 import type { PlacedOrder, Told } from './checkout-state.ts'
-import type { Confirmation, Order } from './model.ts'
+import type { Confirmation, CreatedPayment, Order, PaymentPage } from './model.ts'
 
 /** What a verdict means for the person who waits for it; pure, so that what is told can be read in one place. */
-type Reading<Order> = { readonly order: Order } | { readonly told: Told }
+type Reading<Made> = { readonly made: Made } | { readonly told: Told }
 
-export function readPlaced(verdict: Verdict<Order>): Reading<Order> {
+/** Of setting the goods aside, or of that and the gateway's page in one: nothing is charged either way. */
+export function readPlaced<Made extends Order | CreatedPayment>(verdict: Verdict<Made>): Reading<Made> {
   if (verdict.outcome === 'succeeded' || (verdict.outcome === 'too_late' && verdict.state === 'succeeded')) {
-    return { order: verdict.result }
+    return { made: verdict.result }
   }
   if ('problem' in verdict) return { told: { kind: 'refused', problem: verdict.problem } }
   if (verdict.outcome === 'cancelled') return { told: { kind: 'cancelled', charge: 'never_begun', basket: 'returned' } }
@@ -18,6 +19,8 @@ export interface Confirmed {
   readonly told: Told
   /** What is known of the order now; absent where there is none any more. */
   readonly order?: PlacedOrder
+  /** Where the customer goes on: nothing is charged before they do. */
+  readonly page?: PaymentPage
   /** The order needs no further thought on this device. */
   readonly settled?: true
 }
@@ -30,8 +33,10 @@ export function readConfirmed(
     // Absent where retention has stripped it: that it succeeded is certain all the same.
     const result = verdict.result as Confirmation | undefined
     const placed = result?.order ?? order
-    if (result !== undefined && result.payment.status !== 'captured')
-      return { told: { kind: 'waiting' }, order: placed }
+    if (result !== undefined && result.payment.status !== 'captured') {
+      const page = result.payment.checkout
+      return { told: { kind: 'waiting' }, order: placed, ...(page?.url && { page }) }
+    }
     return { told: { kind: 'ordered', late: cancelAsked }, order: placed, settled: true }
   }
   if ('problem' in verdict) return readRefusal(verdict.problem, order)

@@ -1,4 +1,4 @@
-import type { Client, PendingRequest, Verdict } from 'safepoint/client'
+import type { Client, PendingRequest, Problem, Verdict } from 'safepoint/client'
 import {
   countUndone,
   readCharge,
@@ -10,10 +10,15 @@ import {
   type Told,
 } from './checkout-state.ts'
 import { readConfirmed, readPlaced, readReleased, readUndone } from './checkout-verdicts.ts'
-import type { Confirmation, Money, Order } from './model.ts'
+import type { CartManager } from './cart-manager.ts'
+import { createHeldOrder } from './held-order.ts'
+import type { Confirmation, CreatedPayment, Money, Order, PaymentPage } from './model.ts'
+import { problemOf } from './problem-of.ts'
+import { randomId } from './random-id.ts'
 
 export interface CheckoutOptions {
   readonly client: Pick<Client, 'get' | 'post' | 'find' | 'cancel' | 'undo' | 'watch' | 'pending' | 'resume'>
+  readonly cart: Pick<CartManager, 'beginCheckout'>
   /** Remembers the order that is set aside over a reload; `localStorage` fits. */
   readonly store: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
   /** Whose checkout it is: what one person left open is never shown to another. */
@@ -24,31 +29,42 @@ export interface CheckoutOptions {
   readonly wantedFor?: number
 }
 
+/** With `paymentMethod` a saved one is charged; without it the customer pays on the gateway's own page. */
+export interface PayWay {
+  readonly gateway: string
+  readonly paymentMethod?: string
+}
+
 export interface PayInput {
   readonly cartId: string
   readonly expectedTotal: Money
   readonly addressId: string
-  readonly paymentMethod: string
+  readonly way: PayWay
 }
 
 /** A checkout from the press of the button to a verdict, free of any framework. See {@link createCheckout}. */
 export interface Checkout {
   readonly state: () => CheckoutState
   readonly subscribe: (listener: () => void) => () => void
-  /** Places the order and confirms it. While a checkout runs this does nothing: tapping twice is tapping once. */
+  /** Places the order, and confirms it or opens the gateway's page. While a checkout runs this does nothing: tapping twice is tapping once. */
   pay(input: PayInput): void
   /** Confirms the order that is set aside. */
-  payHeld(paymentMethod: string): void
+  payHeld(way: PayWay): void
   /** Lets the order that is set aside go: its goods return to the cart. */
   letGo(): void
   /** Asks for the running checkout to be cancelled; what that came to is told in `state`. */
   cancel(): void
   /** Undoes the order that went through: the refund. */
   undo(): void
+  /** Shows an order that is set aside and unpaid, to be paid or let go. */
+  hold(order: PlacedOrder): void
   /** Back to the shop. */
   dismiss(): void
-  /** Takes up what a reload, a crash or a closed tab left open, under the same keys. */
-  open(): Promise<void>
+  /**
+   * Takes up what a reload, a crash or a closed tab left open, under the same keys. `recall: false` leaves an order that is
+   * merely set aside alone: the page shows it by itself.
+   */
+  open(options?: { readonly recall?: boolean }): Promise<void>
 }
 
 /** The statuses of an order for which nothing is charged, and nothing on its way. */
@@ -61,7 +77,8 @@ type Sending<T> = Promise<Verdict<T> | undefined>
  * sends anything, so that every end, also one that a reload interrupts, comes to a verdict under the same key.
  */
 export function createCheckout(options: CheckoutOptions): Checkout {
-  const { client, store, account, askAgainAfter = 4_000, wantedFor = 600_000 } = options
+  const { client, cart, store, account, askAgainAfter = 4_000, wantedFor = 600_000 } = options
+  const held = createHeldOrder({ store, account })
   const listeners = new Set<() => void>()
   let state: CheckoutState = { status: 'idle' }
   let cancelAsked = false
@@ -74,8 +91,6 @@ export function createCheckout(options: CheckoutOptions): Checkout {
   }
   const tell = (told: Told, key: string, order?: PlacedOrder) =>
     set({ status: 'told', told, key, ...(order && { order }) })
-  const heldKey = () => `pantry:order-set-aside:${account() ?? ''}`
-  const forget = () => store.removeItem(heldKey())
 
   function begin(stage: CheckoutStage, order?: PlacedOrder) {
     cancelAsked = false
@@ -144,34 +159,70 @@ export function createCheckout(options: CheckoutOptions): Checkout {
     if (verdict === undefined || read === undefined) await recall()
     else if ('told' in read) tell(read.told, verdict.key)
     else {
-      const { id, total } = read.order
-      store.setItem(heldKey(), JSON.stringify({ id, total } satisfies PlacedOrder))
-      if (!cancelAsked) return read.order
-      await release(read.order)
+      held.keep(read.made)
+      if (!cancelAsked) return read.made
+      await release(read.made)
     }
     return undefined
   }
 
   async function endConfirming(verdict: Verdict<Confirmation> | undefined, order: PlacedOrder): Promise<void> {
     if (verdict === undefined) return recall()
-    const { told, order: now, settled } = readConfirmed(verdict, { order, cancelAsked })
-    if (settled) forget()
+    const { told, order: now, settled, page } = readConfirmed(verdict, { order, cancelAsked })
+    if (settled) held.forget()
+    if (page) return goToPage(page, order)
     if (told.kind !== 'cancelled') return tell(told, verdict.key, now)
     const charge = await client.find(verdict.key).then(readCharge, () => told.charge)
     tell({ ...told, charge }, verdict.key, now)
     // Already told, and true whatever becomes of this: an unpaid order expires by itself.
     const { outcome } = await postRelease(order)
     const released = outcome === 'succeeded' || outcome === 'too_late'
-    if (released) forget()
+    if (released) held.forget()
     // Where the verdict was read and put away, it does not come back for the basket's sake.
     if (state.status === 'idle') set(state)
     else tell({ kind: 'cancelled', charge, basket: released ? 'returned' : 'set-aside' }, verdict.key, order)
   }
 
-  function confirm(order: PlacedOrder, paymentMethod: string): Promise<void> {
+  /** Nothing is charged before the customer pays there; who wanted to cancel gets the goods back into the basket. */
+  async function goToPage(page: PaymentPage, order: PlacedOrder): Promise<void> {
+    if (cancelAsked) return release(order)
+    set(page.url === null ? { status: 'held', order } : { status: 'leaving', page, order })
+  }
+
+  /** Order, payment and the gateway's page in one operation. */
+  async function openPage({ way, addressId, expectedTotal }: PayInput): Promise<void> {
+    const key = randomId()
+    const { signal, onKey } = begin('opening')
+    onKey(key)
+    const sending = cart.beginCheckout(
+      { gateway: way.gateway, shippingAddress: addressId, expectedTotal },
+      { key, signal },
+    )
+    try {
+      await endOpening(await settle(key, sending), (made) =>
+        goToPage(made.checkout, { id: made.orderId, total: expectedTotal }),
+      )
+    } catch (error) {
+      // Refused before anything was sent.
+      tell({ kind: 'refused', problem: problemOf(error) ?? unreachable }, key)
+    }
+  }
+
+  async function endOpening(
+    verdict: Verdict<CreatedPayment> | undefined,
+    goOn: (made: CreatedPayment) => Promise<void> | void,
+  ): Promise<void> {
+    if (verdict === undefined) return recall()
+    const read = readPlaced(verdict)
+    if ('told' in read) return tell(read.told, verdict.key)
+    held.keep({ id: read.made.orderId })
+    return cancelAsked ? release({ id: read.made.orderId }) : goOn(read.made)
+  }
+
+  function confirm(order: PlacedOrder, way: PayWay): Promise<void> {
     const { signal, onKey } = begin('confirming', order)
     const path = `/api/orders/${order.id}/confirm`
-    const sending = client.post<Confirmation>(path, { gateway: 'stripe', paymentMethod }, { signal, onKey })
+    const sending = client.post<Confirmation>(path, way, { signal, onKey })
     return settle(runningKey(), sending, undefined, order).then((verdict) => endConfirming(verdict, order))
   }
 
@@ -188,7 +239,7 @@ export function createCheckout(options: CheckoutOptions): Checkout {
   async function endReleasing(verdict: Verdict | undefined, order: PlacedOrder, key: string): Promise<void> {
     if (verdict === undefined) return recall()
     const told = readReleased(verdict)
-    if (told.kind === 'cancelled' && told.basket === 'returned') forget()
+    if (told.kind === 'cancelled' && told.basket === 'returned') held.forget()
     tell(told, key, order)
   }
 
@@ -217,7 +268,14 @@ export function createCheckout(options: CheckoutOptions): Checkout {
       // Not charged without a press of the button on this page.
       return placed && set({ status: 'held', order: placed })
     }
-    const order: PlacedOrder = { id: left.orderId, ...readHeld(left.orderId) }
+    if (left.part === 'open') {
+      await rejoin(request, 'opening')
+      // Nobody is sent to another page without a press of the button on this one.
+      const hold = ({ orderId: id }: CreatedPayment) => set({ status: 'held', order: { id } })
+      return endOpening(await settle<CreatedPayment>(key, again(), again), hold)
+    }
+    const known = held.read()
+    const order: PlacedOrder = known?.id === left.orderId ? known : { id: left.orderId }
     await rejoin(request, left.part === 'confirm' ? 'confirming' : 'releasing', order)
     if (left.part === 'release') return endReleasing(await settle(key, again(), again, order), order, key)
     return endConfirming(await settle<Confirmation>(key, again(), again, order), order)
@@ -240,7 +298,7 @@ export function createCheckout(options: CheckoutOptions): Checkout {
     if (state.status === 'running') set({ ...state, cancelAsked })
   }
 
-  async function takeUpAll(): Promise<void> {
+  async function takeUpAll(recalls: boolean): Promise<void> {
     if (state.status !== 'idle' || account() === undefined) return
     let found = false
     for (const request of await client.pending()) {
@@ -249,20 +307,15 @@ export function createCheckout(options: CheckoutOptions): Checkout {
       found = true
       await takeUp(request, left)
     }
-    if (!found && state.status === 'idle') await recall()
-  }
-
-  function readHeld(id?: string): PlacedOrder | undefined {
-    const held = JSON.parse(store.getItem(heldKey()) ?? 'null') as PlacedOrder | null
-    return held !== null && (id === undefined || held.id === id) ? held : undefined
+    if (!found && recalls && state.status === 'idle') await recall()
   }
 
   /** An order set aside before, here or in another tab: what the server says of it now is what is shown. */
   async function recall(): Promise<void> {
-    const held = readHeld()
-    const order = held && (await client.get<Order>(`/api/orders/${held.id}`).catch(() => undefined))
+    const known = held.read()
+    const order = known && (await client.get<Order>(`/api/orders/${known.id}`).catch(() => undefined))
     if (order && unpaid.includes(order.status)) return set({ status: 'held', order })
-    if (order?.status === 'completed' || order?.status === 'cancelled') forget()
+    if (order?.status === 'completed' || order?.status === 'cancelled') held.forget()
     if (state.status === 'running') set({ status: 'idle' })
   }
 
@@ -280,16 +333,17 @@ export function createCheckout(options: CheckoutOptions): Checkout {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    pay({ paymentMethod, ...input }) {
+    pay({ way, ...input }) {
       if (state.status === 'running') return
+      if (way.paymentMethod === undefined) return void openPage({ way, ...input })
       const { signal, onKey } = begin('placing')
       const sending = client.post<Order>('/api/orders', input, { signal, onKey })
       void settle(runningKey(), sending)
         .then(endPlacing)
-        .then((order) => order && confirm(order, paymentMethod))
+        .then((order) => order && confirm(order, way))
     },
-    payHeld(paymentMethod) {
-      if (state.status !== 'running' && 'order' in state && state.order) void confirm(state.order, paymentMethod)
+    payHeld(way) {
+      if (state.status !== 'running' && 'order' in state && state.order) void confirm(state.order, way)
     },
     letGo() {
       if (state.status !== 'running' && 'order' in state && state.order) void letGo(state.order)
@@ -309,12 +363,26 @@ export function createCheckout(options: CheckoutOptions): Checkout {
       tell({ kind: 'refunding' }, key, order)
       void settle(key, client.undo(key)).then((verdict) => endUndoing(verdict, key, order))
     },
+    hold(order) {
+      if (state.status === 'running') return
+      held.keep(order)
+      set({ status: 'held', order })
+    },
     dismiss() {
       if (state.status !== 'running') set({ status: 'idle' })
     },
-    open() {
-      opening ??= takeUpAll().finally(() => (opening = undefined))
+    open({ recall: recalls = true } = {}) {
+      opening ??= takeUpAll(recalls).finally(() => (opening = undefined))
       return opening
     },
   }
+}
+
+/** The cart could not be read, and so nothing was sent. */
+const unreachable: Problem = {
+  type: 'about:blank',
+  title: 'No answer',
+  status: 0,
+  code: 'unreachable',
+  retryable: true,
 }

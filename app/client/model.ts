@@ -94,19 +94,100 @@ export interface Address extends NewAddress {
   readonly id: string
 }
 
+export type OrderStatus =
+  | 'pending'
+  | 'awaiting_payment'
+  | 'processing'
+  | 'payment_verified'
+  | 'completed'
+  | 'failed'
+  | 'error'
+  | 'cancelled'
+
 export interface Order {
   readonly id: string
-  readonly status: string
+  readonly status: OrderStatus
+  /** Why it is in that status. */
+  readonly reason: string
+  readonly fulfilment: 'none' | 'shipped'
   readonly total: Money
+  readonly items: ReadonlyArray<{
+    readonly id: string
+    readonly name: string
+    readonly quantity: number
+    readonly totalPrice: Money
+  }>
+  readonly shippingAddress: NewAddress
+  /** Until when stock is held for it while it is unpaid. */
+  readonly reservedUntil: string
+  /** The live payment, else the latest. */
+  readonly payment?: Payment
+  readonly createdAt: string
+}
+
+export interface OrderChange {
+  readonly from: OrderStatus | null
+  readonly to: OrderStatus
+  readonly reason: string
+  readonly note?: string
+  readonly at: string
+}
+
+export interface OrderWithHistory extends Order {
+  readonly history: readonly OrderChange[]
+}
+
+/** Where the customer goes on: the gateway's page, or the bank's. */
+export interface PaymentPage {
+  readonly url: string | null
+  /** The page is opened by posting these form fields to `url`; absent: by going there. */
+  readonly fields?: Readonly<Record<string, string>>
+  readonly expiresAt?: string
 }
 
 export interface Payment {
   readonly id: string
   readonly gateway: string
-  readonly status: string
+  readonly status:
+    | 'created'
+    | 'requires_action'
+    | 'processing'
+    | 'captured'
+    | 'failed'
+    | 'voided'
+    | 'refunding'
+    | 'refunded'
+  /** Present while the customer has to act. */
+  readonly checkout?: PaymentPage
 }
 
 export interface Confirmation {
   readonly order: Order
   readonly payment: Payment
+}
+
+/** Order and payment made in one. */
+export interface CreatedPayment {
+  readonly orderId: string
+  readonly paymentId: string
+  readonly gateway: string
+  readonly checkout: PaymentPage
+}
+
+/** An account's cart, with what of a guest's did not get into it. */
+export interface MergedCart extends Cart {
+  readonly notMerged: ReadonlyArray<{
+    readonly productId: string
+    readonly variantId?: string
+    readonly quantity: number
+    readonly reason: 'product_not_found' | 'product_unavailable' | 'quantity_limit' | 'cart_full'
+  }>
+}
+
+export interface GatewayOffer {
+  readonly name: string
+  /** It charges saved payment methods too; every gateway has a page of its own. */
+  readonly savedMethods: boolean
+  /** ISO 4217. */
+  readonly currencies: readonly string[]
 }

@@ -1,13 +1,12 @@
-import {
-  createClient,
-  isProblemError,
-  type Client,
-  type OperationView,
-  type Problem,
-  type Verdict,
-} from 'safepoint/client'
+import { createClient, isProblemError, type Client, type OperationView } from 'safepoint/client'
+import { createCartFigures, type CartFigures } from './cart-figures.ts'
+import { createCartManager, type CartManager } from './cart-manager.ts'
+import { createCatalogueMemory } from './catalogue-memory.ts'
 import { createCheckout, type Checkout } from './checkout.ts'
-import type { Address, Cart, DemoAccount, NewAddress, Page, Product } from './model.ts'
+import { createLiveEvents, type LiveEvents } from './live-events.ts'
+import type { Address, DemoAccount, NewAddress, Page, Product } from './model.ts'
+import { done } from './not-done.ts'
+import { createOrders, type Orders } from './orders.ts'
 import { createSession, type Exclusively, type Session, type TabChannel } from './session.ts'
 
 export interface PantryOptions {
@@ -16,48 +15,40 @@ export interface PantryOptions {
   /** Keeps the refresh token, and the order that is set aside; `localStorage` fits. */
   readonly store: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
   readonly exclusively: Exclusively
-  readonly tabs?: TabChannel
+  /** Between the tabs of one browser, one channel a name; a `BroadcastChannel` fits. Absent: this is the only tab. */
+  readonly openTabs?: (name: string) => TabChannel
   readonly client?: Pick<Parameters<typeof createClient>[0], 'retry' | 'debug' | 'storage'>
 }
 
 /** Pantry for a program: reads throw, writes resolve to what became of them or throw {@link NotDone}. */
 export interface Pantry {
   readonly session: Session
+  readonly cart: CartManager
   readonly checkout: Checkout
+  readonly orders: Orders
+  readonly live: LiveEvents
+  readonly figures: CartFigures
+  /** Undefined: a guest, or nobody knows yet. */
+  readonly account: () => string | undefined
   listProducts(query: {
     readonly search: string
     readonly cursor?: string | undefined
     readonly limit?: number
   }): Promise<Page<Product>>
-  getCart(): Promise<Cart>
-  addToCart(item: { readonly productId: string; readonly variantId: string; readonly quantity: number }): Promise<Cart>
-  changeCartItem(id: string, quantity: number): Promise<Cart>
-  removeCartItem(id: string): Promise<Cart>
+  /** Undefined: it is not sold. As it was at most 30 s ago. */
+  getProduct(id: string): Promise<Product | undefined>
   listAddresses(): Promise<readonly Address[]>
   addAddress(address: NewAddress): Promise<Address>
   /** Accounts to try the shop with; empty where the shop is no demonstration. */
   listDemoAccounts(): Promise<readonly DemoAccount[]>
   findOperation(key: string): Promise<OperationView>
-  /** Brings to an end what an earlier page left open, the checkout first. */
-  resume(): Promise<void>
+  /** Brings to an end what an earlier page left open, the checkout first (see `Checkout.open`). */
+  resume(options?: { readonly recall?: boolean }): Promise<void>
 }
 
-/** A write did not succeed, or nobody can say yet: `problem` is absent then, and its request is kept and taken up again. */
-export class NotDone extends Error {
-  override readonly name = 'NotDone'
-  readonly problem: Problem | undefined
-  readonly verdict: Verdict
-
-  constructor(verdict: Verdict) {
-    const problem = 'problem' in verdict ? verdict.problem : undefined
-    super(problem?.detail ?? problem?.title ?? verdict.outcome)
-    this.problem = problem
-    this.verdict = verdict
-  }
-}
-
-export function createPantry({ baseUrl, store, exclusively, tabs, client: settings }: PantryOptions): Pantry {
-  const session = createSession({ baseUrl, store, exclusively, ...(tabs && { tabs }) })
+export function createPantry({ baseUrl, store, exclusively, openTabs, client: settings }: PantryOptions): Pantry {
+  const sessionTabs = openTabs?.('pantry:session')
+  const session = createSession({ baseUrl, store, exclusively, ...(sessionTabs && { tabs: sessionTabs }) })
   const account = () => {
     const state = session.state()
     return state.status === 'signed-in' ? state.user.id : undefined
@@ -66,11 +57,26 @@ export function createPantry({ baseUrl, store, exclusively, tabs, client: settin
     ...settings,
     baseUrl,
     account,
+    exclusively,
     headers: session.headers,
     onUnauthorized: session.refresh,
   })
 
-  const checkout = createCheckout({ client, store, account })
+  const live = createLiveEvents({ client, exclusively, tabs: openTabs?.('pantry:events') })
+  const figures = createCartFigures({ baseUrl, headers: session.headers })
+  const catalogue = createCatalogueMemory({ client })
+  const cart = createCartManager({
+    client,
+    account,
+    subscribeAccount: session.subscribe,
+    store,
+    exclusively,
+    catalogue,
+    figures,
+    live,
+    tabs: openTabs?.('pantry:cart'),
+  })
+  const checkout = createCheckout({ client, cart, store, account })
   let seen = account()
   session.subscribe(() => {
     if (account() === seen) return
@@ -81,17 +87,21 @@ export function createPantry({ baseUrl, store, exclusively, tabs, client: settin
 
   return {
     session,
+    cart,
     checkout,
-    listProducts({ search, cursor, limit = 24 }) {
+    orders: createOrders(client),
+    live,
+    figures,
+    account,
+    async listProducts({ search, cursor, limit = 24 }) {
       const query = new URLSearchParams({ limit: String(limit) })
       if (search !== '') query.set('search', search)
       if (cursor !== undefined) query.set('cursor', cursor)
-      return client.get(`/api/products?${query}`)
+      const page = await client.get<Page<Product>>(`/api/products?${query}`)
+      catalogue.remember(page.items)
+      return page
     },
-    getCart: () => client.get('/api/cart'),
-    addToCart: async (item) => done(await client.post<Cart>('/api/cart/add', item)),
-    changeCartItem: async (id, quantity) => done(await client.patch<Cart>(`/api/cart/items/${id}`, { quantity })),
-    removeCartItem: async (id) => done(await client.delete<Cart>(`/api/cart/items/${id}`)),
+    getProduct: (id) => catalogue.find(id),
     listAddresses: async () => (await client.get<Page<Address>>('/api/addresses')).items,
     addAddress: async (address) => done(await client.post<Address>('/api/addresses', address)),
     async listDemoAccounts() {
@@ -103,14 +113,9 @@ export function createPantry({ baseUrl, store, exclusively, tabs, client: settin
       }
     },
     findOperation: (key) => client.find(key),
-    async resume() {
-      await checkout.open()
+    async resume(options) {
+      await checkout.open(options)
       await client.resume()
     },
   }
-}
-
-function done<T>(verdict: Verdict<T>): T {
-  if (verdict.outcome === 'succeeded') return verdict.result
-  throw new NotDone(verdict)
 }

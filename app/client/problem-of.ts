@@ -1,10 +1,11 @@
 import { isProblemError, type Problem } from 'safepoint/client'
-import { NotDone } from './pantry.ts'
+import { CartRefused } from './cart-refused.ts'
+import { NotDone } from './not-done.ts'
 import { RequestRefused } from './request-json.ts'
 
-/** What the server said was wrong, whichever way it was asked; undefined where it said nothing (no connection). */
+/** What was wrong, whichever way it was asked; undefined where nobody said (no connection). */
 export function problemOf(error: unknown): Problem | undefined {
-  return isProblemError(error) || error instanceof NotDone || error instanceof RequestRefused
-    ? error.problem
-    : undefined
+  const said =
+    isProblemError(error) || error instanceof NotDone || error instanceof RequestRefused || error instanceof CartRefused
+  return said ? error.problem : undefined
 }

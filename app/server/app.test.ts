@@ -89,6 +89,10 @@ test('every route is documented, with its policies, and every code has its page 
   expect(writes.filter(({ policies }) => policies === undefined).map(({ route }) => route)).toEqual([
     'post /api/operations/{key}/cancel',
     'post /api/operations/{key}/undo',
+    // Figures are no operation: nothing is stored.
+    'post /api/client-events',
+    // Where a gateway sends the browser: nothing that it brings is believed.
+    'post /api/payments/{id}/return',
   ])
   for (const { policies } of writes.filter((one) => one.policies !== undefined))
     expect(policies).toMatchObject({

@@ -15,13 +15,22 @@ import { demoAccountsRoute } from './accounts/demo-accounts.routes.ts'
 import { authenticate, caller } from './accounts/authenticate.ts'
 import { addressesRoutes } from './addresses/addresses.routes.ts'
 import { cartRoutes } from './cart/cart.routes.ts'
+import { catalogAdminRoutes } from './catalog/catalog-admin.routes.ts'
 import { catalogRoutes } from './catalog/catalog.routes.ts'
 import type { Composed } from './compose.ts'
 import { originTest } from './cors.ts'
+import { eventsRoutes } from './events/events.routes.ts'
 import { documentedRead, jsonSchema } from './http.ts'
+import { inventoryRoutes } from './inventory/inventory.routes.ts'
 import type { Logger } from './log.ts'
+import { mailRoutes } from './mail/mail.routes.ts'
+import { clientEventsRoutes } from './monitoring/client-events.routes.ts'
+import { adminOrdersRoutes } from './orders/admin-orders.routes.ts'
 import { ordersRoutes } from './orders/orders.routes.ts'
+import { gatewaysRoute } from './payments/gateways.routes.ts'
 import { paymentsRoutes } from './payments/payments.routes.ts'
+import { webhooksAdminRoutes } from './payments/webhooks/webhooks-admin.routes.ts'
+import { webhooksRoutes } from './payments/webhooks/webhooks.routes.ts'
 import { problems } from './problems.ts'
 import { limitRates, type RateLimits } from './rate-limits.ts'
 import { wishlistRoutes } from './wishlist/wishlist.routes.ts'
@@ -61,6 +70,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onSend', async (request, reply) => {
     // What an account is told, tokens included, is nobody else's.
     if (!reply.hasHeader('cache-control') && request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+    // A 503 says when to come back, also one that was stored as an operation's last word (RFC 9110 section 15.6.4).
+    if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', 5)
   })
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request
@@ -76,6 +87,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         defaultSrc: ["'self'"],
         imgSrc: ["'self'", 'data:'],
         styleSrc: ["'self'", "'unsafe-inline'"],
+        // A gateway whose page is opened by posting a form.
+        formAction: ["'self'", ...formOrigins(composed)],
         // It would send a page opened over plain HTTP elsewhere for its own scripts.
         upgradeInsecureRequests: null,
       },
@@ -111,7 +124,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 
-  authenticate(app, pantry.tokens)
+  authenticate(app, pantry.tokens, pantry.database)
   if (options.rateLimits) await limitRates(app, options.rateLimits)
   await app.register(safepointFastify, {
     safepoint: pantry.safepoint,
@@ -126,10 +139,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   demoAccountsRoute(app, options.demoAccounts ?? [])
   addressesRoutes(app, pantry)
   wishlistRoutes(app, pantry)
-  catalogRoutes(app, pantry)
+  catalogRoutes(app, pantry, composed.catalog)
+  catalogAdminRoutes(app, pantry, operations.catalog)
+  inventoryRoutes(app, pantry)
   cartRoutes(app, pantry, operations.cart)
+  eventsRoutes(app, pantry)
+  clientEventsRoutes(app)
   ordersRoutes(app, pantry, operations.orders)
-  paymentsRoutes(app, pantry)
+  adminOrdersRoutes(app, pantry, operations.orders)
+  gatewaysRoute(app, composed.gateways)
+  await paymentsRoutes(app, { pantry, gateways: composed.gateways, operations: operations.orders })
+  const inbox = { pantry, gateways: composed.gateways, applier: composed.webhooks, ...operations.webhooks }
+  await app.register(webhooksRoutes(inbox))
+  webhooksAdminRoutes(app, inbox)
+  mailRoutes(app, pantry, operations.mail, { shop: composed.publicUrl })
   await pages(app, webRoot)
   return app
 }
@@ -180,6 +203,9 @@ async function pages(app: FastifyInstance, webRoot: string | undefined): Promise
     return reply.problem(refuse('not_found', 'No such route.'))
   })
 }
+
+const formOrigins = ({ gateways }: Composed): string[] =>
+  gateways.names.flatMap((name) => gateways.get(name).formOrigin ?? [])
 
 const own = (names: ReadonlyArray<keyof typeof headers>): string[] => names.map((name) => headers[name].toLowerCase())
 

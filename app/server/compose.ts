@@ -1,8 +1,11 @@
 import { createSafepoint, type AnyOperation } from 'safepoint'
+import { changePassword } from './accounts/change-password.ts'
 import { changeProfile } from './accounts/change-profile.ts'
 import { endSession } from './accounts/end-session.ts'
 import { openSession } from './accounts/open-session.ts'
 import { registerAccount } from './accounts/register-account.ts'
+import { requestPasswordReset } from './accounts/request-password-reset.ts'
+import { resetPassword } from './accounts/reset-password.ts'
 import { rotateSession } from './accounts/rotate-session.ts'
 import { createTokens } from './accounts/tokens.ts'
 import { addressOperations } from './addresses/address-operations.ts'
@@ -10,14 +13,29 @@ import type { Announcements } from './announce.ts'
 import { addCartItem } from './cart/add-cart-item.ts'
 import { changeCartItem } from './cart/change-cart-item.ts'
 import { clearCart } from './cart/clear-cart.ts'
+import { mergeCart } from './cart/merge-cart.ts'
 import { removeCartItem } from './cart/remove-cart-item.ts'
+import { tidyCart } from './cart/tidy-cart.ts'
+import { cacheCatalog } from './catalog/cache-catalog.ts'
+import { productOperations } from './catalog/product-operations.ts'
 import type { PantryDatabase } from './database.ts'
+import { adjustStock } from './inventory/adjust-stock.ts'
 import type { Enqueue, Job } from './jobs.ts'
 import type { Logger } from './log.ts'
+import { mailOperations } from './mail/mail-operations.ts'
+import { mailTopic } from './mail/mail.ts'
+import { sendMailsJob, sendQueuedMails, sweepMails } from './mail/send-queued-mails.ts'
+import type { Relay } from './mail/smtp-relay.ts'
+import { countRetries } from './monitoring/count-retries.ts'
 import { expireOrders, expireOrdersJob } from './orders/expire-order.ts'
+import { settlePayments, sweepPayments, sweepPaymentsJob } from './orders/sweep-payments.ts'
 import { orderOperations, type OrderOptions } from './orders/order-operations.ts'
 import type { Pantry } from './pantry.ts'
 import type { OfferedGateways } from './payments/offered-gateways.ts'
+import { settlePaymentJob } from './payments/settle-later.ts'
+import { applyEvents } from './payments/webhooks/apply-events.ts'
+import { applyEventsJob } from './payments/webhooks/receive-event.ts'
+import { webhookOperations } from './payments/webhooks/webhook-operations.ts'
 import { wishlistOperations } from './wishlist/wishlist-operations.ts'
 
 export interface Parts {
@@ -27,21 +45,39 @@ export interface Parts {
   readonly jwtSecret: string
   readonly gateways: OfferedGateways
   readonly enqueue: Enqueue
+  /** Absent: mails stay queued. */
+  readonly relay?: Relay | undefined
   /** Where customers reach this shop; known once it listens. */
   readonly publicUrl: () => string
   readonly log: Logger
   /** Default: the engine's and the domain's. */
-  readonly engine?: { readonly lease?: number; readonly poll?: number; readonly recover?: boolean }
+  readonly engine?: {
+    readonly lease?: number
+    readonly poll?: number
+    readonly recover?: boolean
+    readonly attempts?: number
+  }
   readonly orders?: Pick<OrderOptions, 'hold'>
+  /** Milliseconds from each try of a mail that was put off to the next. */
+  readonly mailBackOff?: readonly number[]
+  /** How often an event of a gateway is tried. Default: for about a day. */
+  readonly webhookTries?: number
 }
 
 /** Every job that is ever enqueued. */
-export const jobNames: readonly string[] = [expireOrdersJob]
+export const jobNames: readonly string[] = [
+  sendMailsJob,
+  expireOrdersJob,
+  settlePaymentJob,
+  sweepPaymentsJob,
+  applyEventsJob,
+]
 
 /** The operations of all domains and the engine that runs them; the same in a server and in a worker. */
 export function compose(parts: Parts) {
   const { database, announcements, currency, gateways, enqueue, publicUrl, log } = parts
   const tokens = createTokens(parts.jwtSecret)
+  const mail = { log, ...(parts.mailBackOff && { backOff: parts.mailBackOff }) }
   const session = { tokens, database }
   const operations = {
     accounts: {
@@ -50,27 +86,61 @@ export function compose(parts: Parts) {
       rotateSession: rotateSession(session),
       endSession,
       changeProfile,
+      requestPasswordReset,
+      resetPassword,
+      changePassword,
     },
     cart: {
       addCartItem: addCartItem({ currency }),
       changeCartItem: changeCartItem({ currency }),
       removeCartItem: removeCartItem({ currency }),
       clearCart: clearCart({ currency }),
+      mergeCart: mergeCart({ currency }),
+      tidyCart,
     },
+    catalog: productOperations({ currency }),
+    inventory: { adjustStock },
     addresses: addressOperations,
     wishlist: wishlistOperations,
+    mail: mailOperations({
+      ...mail,
+      database,
+      relay: parts.relay,
+      links: { shop: publicUrl, resetToken: (id) => tokens.resetTokenOf(id) },
+    }),
     orders: orderOperations({ gateways, currency, enqueue, publicUrl, ...parts.orders }),
+    webhooks: webhookOperations({ enqueue }),
   }
+  const retries = countRetries()
   const safepoint = createSafepoint({
     database,
     operations: Object.values(operations).flatMap((domain) => Object.values(domain) as AnyOperation[]),
     log,
+    onRetry: retries.count,
     ...parts.engine,
   })
-  announcements.listen(({ topic, data }) => safepoint.bus.publish(topic, data))
+  const mails = sendQueuedMails({
+    ...mail,
+    safepoint,
+    operation: operations.mail.sendMail,
+    enabled: parts.relay !== undefined,
+  })
+  announcements.listen(({ topic, data }) => {
+    if (topic === mailTopic) void mails.sweep()
+    else safepoint.bus.publish(topic, data)
+  })
   const pantry: Pantry = { safepoint, database, tokens, currency }
-  const jobs: Job[] = [expireOrders(safepoint, operations.orders.expireOrder)]
-  return { pantry, operations, jobs }
+  const { settlePayment } = operations.orders
+  const webhooks = applyEvents({ safepoint, settlePayment, enqueue, log, tries: parts.webhookTries })
+  const jobs: Job[] = [
+    sweepMails(mails),
+    expireOrders(safepoint, operations.orders.expireOrder),
+    settlePayments(safepoint, operations.orders.settlePayment),
+    sweepPayments(safepoint, operations.orders.settlePayment),
+    webhooks.job,
+  ]
+  const catalog = cacheCatalog({ database, bus: safepoint.bus })
+  return { pantry, operations, catalog, retries, mails, publicUrl, jobs, gateways, webhooks }
 }
 
 export type Composed = ReturnType<typeof compose>

@@ -24,6 +24,20 @@ test('with a DATABASE_URL no simulator stands in for anything unless it is asked
   expect(readConfig({ ...given, SIMULATORS: 'on' }).simulators).toBe(true)
 })
 
+test('mails go through SMTP_URL, in the name of MAIL_FROM or of the shop’s own domain', () => {
+  const SMTP_URL = 'smtps://u:p@mail.example.com'
+  expect(readConfig({}).smtp).toBeUndefined()
+  expect(readConfig({ SMTP_URL, MAIL_FROM: 'Pantry <a@example.com>' }).smtp).toEqual({
+    url: SMTP_URL,
+    from: 'Pantry <a@example.com>',
+  })
+  expect(readConfig({ SMTP_URL, PUBLIC_URL: 'https://shop.example.com/x' }).smtp?.from).toBe(
+    'Pantry <no-reply@shop.example.com>',
+  )
+  expect(() => readConfig({ SMTP_URL })).toThrow(/MAIL_FROM is required/)
+  expect(() => readConfig({ SMTP_URL: 'http://x', MAIL_FROM: 'nobody' })).toThrow(/SMTP_URL .*\n.*MAIL_FROM/)
+})
+
 test('says all that is wrong at once, by the names of the variables', () => {
   const wrong = {
     PORT: '70000',

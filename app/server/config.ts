@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import type { SmtpConfig } from './mail/smtp-relay.ts'
+import { defaultBreaker, type BreakerSettings } from './payments/gateway-breaker.ts'
+import { defaultTries } from './payments/webhooks/webhook-events.ts'
 
 const flag = z.enum(['on', 'off'])
 const url = (schemes: RegExp, example: string) =>
@@ -9,6 +12,7 @@ const url = (schemes: RegExp, example: string) =>
     .string()
     .refine((value) => URL.canParse(value) && schemes.test(new URL(value).protocol), `must be a URL such as ${example}`)
 const postgresUrl = url(/^postgres(ql)?:$/, 'postgres://user:password@host:5432/pantry')
+const milliseconds = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 const level = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
 
 const environment = z.object({
@@ -33,9 +37,23 @@ const environment = z.object({
     .string()
     .refine((value) => Intl.supportedValuesOf('currency').includes(value), 'must be an ISO 4217 code such as INR')
     .default('INR'),
+  SMTP_URL: url(/^smtps?:$/, 'smtp://user:password@mail.example.com:587').optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^([^<>\r\n]*<)?[^\s<>@]+@[^\s<>@]+>?$/, 'must be an address such as Pantry <shop@example.com>')
+    .optional(),
   SIMULATORS: flag.optional(),
   RATE_LIMITS: z.string().min(1).optional(),
+  CONFLICT_ATTEMPTS: z.coerce.number().int().min(3).max(5).optional(),
   OPERATION_LEASE_MS: z.coerce.number().int().min(500).max(600_000).optional(),
+  GATEWAY_TIMEOUT_MS: milliseconds(100, 10_000).default(defaultBreaker.timeouts.money),
+  GATEWAY_PAGE_TIMEOUT_MS: milliseconds(100, 10_000).default(defaultBreaker.timeouts.page),
+  GATEWAY_READ_TIMEOUT_MS: milliseconds(100, 10_000).default(defaultBreaker.timeouts.read),
+  GATEWAY_BREAKER_PERCENT: z.coerce.number().int().min(1).max(100).default(defaultBreaker.percent),
+  GATEWAY_BREAKER_CALLS: z.coerce.number().int().min(1).max(10_000).default(defaultBreaker.calls),
+  GATEWAY_BREAKER_WINDOW_MS: milliseconds(1000, 3600_000).default(defaultBreaker.window),
+  GATEWAY_BREAKER_OPEN_MS: milliseconds(100, 3600_000).default(defaultBreaker.open),
+  WEBHOOK_TRIES: z.coerce.number().int().min(1).max(1000).default(defaultTries),
   LOG_LEVEL: level.default('info'),
   LOG_FILE: z.string().min(1).optional(),
 })
@@ -56,10 +74,25 @@ export interface Config {
   readonly corsSharedHosting: 'allow' | 'refuse'
   readonly currency: string
   readonly simulators: boolean
+  /** The relay that mails go through; absent: a simulator where `simulators` is on, else they stay queued. */
+  readonly smtp: SmtpConfig | undefined
+  /** Whom mails come from. */
+  readonly mailFrom: string
   /** `off`, or a file; absent: the built-in ones. */
   readonly rateLimits: string | undefined
   /** How long a process may be silent before another takes its operations over, in milliseconds; absent: the engine's default. */
   readonly operationLease: number | undefined
+  /** Runs of a transaction that keeps losing races, in all: 3 to 5; absent: the engine's default, 3. */
+  readonly conflictAttempts: number | undefined
+  /**
+   * When a payment gateway is left alone for a while, and how long a call to one may take: `GATEWAY_TIMEOUT_MS` (what moves
+   * money; default 10 000, and no more), `GATEWAY_PAGE_TIMEOUT_MS` (8000), `GATEWAY_READ_TIMEOUT_MS` (6000); a breaker opens
+   * where more than `GATEWAY_BREAKER_PERCENT` (50) of at least `GATEWAY_BREAKER_CALLS` (5) calls within
+   * `GATEWAY_BREAKER_WINDOW_MS` (60 000) have failed, and lets one through after `GATEWAY_BREAKER_OPEN_MS` (15 000).
+   */
+  readonly gatewayBreaker: BreakerSettings
+  /** `WEBHOOK_TRIES`: how often a webhook event is tried until it is a dead letter. Default 35, which is about a day. */
+  readonly webhookTries: number
   readonly logLevel: z.output<typeof level>
   readonly logFile: string | undefined
   /** What the settings of outside services are read from. */
@@ -82,6 +115,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if ((given.ADMIN_EMAIL === undefined) !== (given.ADMIN_PASSWORD === undefined)) {
     wrong.push('ADMIN_EMAIL and ADMIN_PASSWORD are given together')
   }
+  const mailFrom = given.MAIL_FROM ?? (given.PUBLIC_URL && senderOf(given.PUBLIC_URL)) ?? 'Pantry <shop@pantry.example>'
+  if (given.SMTP_URL !== undefined && given.MAIL_FROM === undefined && given.PUBLIC_URL === undefined) {
+    wrong.push('MAIL_FROM is required with SMTP_URL where there is no PUBLIC_URL to take its domain from')
+  }
   if (!parsed.success || wrong.length > 0)
     throw new ConfigError(`The environment is not right:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
   const { data } = parsed
@@ -101,13 +138,32 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     corsSharedHosting: data.CORS_SHARED_HOSTING,
     currency: data.SHOP_CURRENCY,
     simulators: data.SIMULATORS === undefined ? data.DATABASE_URL === undefined : data.SIMULATORS === 'on',
+    smtp: data.SMTP_URL === undefined ? undefined : { url: data.SMTP_URL, from: mailFrom },
+    mailFrom,
     rateLimits: data.RATE_LIMITS,
     operationLease: data.OPERATION_LEASE_MS,
+    conflictAttempts: data.CONFLICT_ATTEMPTS,
+    gatewayBreaker: {
+      timeouts: {
+        money: data.GATEWAY_TIMEOUT_MS,
+        page: data.GATEWAY_PAGE_TIMEOUT_MS,
+        read: data.GATEWAY_READ_TIMEOUT_MS,
+      },
+      percent: data.GATEWAY_BREAKER_PERCENT,
+      calls: data.GATEWAY_BREAKER_CALLS,
+      window: data.GATEWAY_BREAKER_WINDOW_MS,
+      open: data.GATEWAY_BREAKER_OPEN_MS,
+    },
+    webhookTries: data.WEBHOOK_TRIES,
     logLevel: data.LOG_LEVEL,
     logFile: data.LOG_FILE,
     env: given,
   }
 }
+
+/** Of the shop's own domain. */
+const senderOf = (publicUrl: string): string | undefined =>
+  URL.canParse(publicUrl) ? `Pantry <no-reply@${new URL(publicUrl).hostname}>` : undefined
 
 /** The secret of a data folder: made at its first start, readable by its owner only, and kept. */
 export function keepSecret(dataDir: string): string {

@@ -80,8 +80,14 @@ export function readCursor(cursor: string | undefined, parts: number): string[] 
  * 13.1.2). The content is in the tag because more than the version may change, such as today's prices of a cart.
  */
 export function sendTagged(reply: FastifyReply, read: { readonly version: number }): FastifyReply {
+  return sendHashed(reply, read, read.version)
+}
+
+/** The same of what does not say its version; where there is one, the tag begins with it, so that If-Match may be given it. */
+export function sendHashed(reply: FastifyReply, read: object, version?: number): FastifyReply {
   const body = JSON.stringify(read)
-  const tag = `"${read.version}-${createHash('sha256').update(body).digest('base64url').slice(0, 11)}"`
+  const hash = createHash('sha256').update(body).digest('base64url').slice(0, 11)
+  const tag = version === undefined ? `"${hash}"` : `"${version}-${hash}"`
   reply.header('etag', tag)
   const known = reply.request.headers['if-none-match']
   const tags = known?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? []

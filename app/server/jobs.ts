@@ -6,6 +6,8 @@ export interface Job<Data extends object = any> {
   readonly name: string
   /** Five cron fields, UTC: also runs at these times, with `{}` as its data. */
   readonly cron?: string
+  /** One run does the work of all jobs of this name that wait, so that they are taken together; its data are the first one's. */
+  readonly together?: true
   readonly work: (data: Data, signal: AbortSignal) => Promise<void>
 }
 
@@ -60,7 +62,8 @@ export function createJobs(options: JobsOptions): Jobs {
     },
     async work(jobs) {
       for (const job of jobs) {
-        await boss.work(job.name, { pollingIntervalSeconds: pollSeconds, batchSize: 1 }, async ([next]) => {
+        const size = { batchSize: job.together ? 100 : 1, burstWhenBatchFull: job.together === true }
+        await boss.work(job.name, { pollingIntervalSeconds: pollSeconds, ...size }, async ([next]) => {
           if (next) await job.work((next.data ?? {}) as object, next.signal)
         })
         if (job.cron) await boss.schedule(job.name, job.cron)

@@ -76,6 +76,8 @@ test(
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
     const { items } = (await (await fetch(`${url}/api/products?limit=100`)).json()) as { items: unknown[] }
     expect(items.length).toBeGreaterThanOrEqual(40)
+    const [, inbox] = await said(server, /mail: read it at (http:\S+),/)
+    expect(await (await fetch(inbox!)).text()).toContain('Inbox')
     const [, email, password] = await said(server, /customer +(\S+) +(\S+)/)
     const login = await fetch(`${url}/api/auth/login`, {
       method: 'POST',
@@ -129,6 +131,7 @@ test(
     expect(await (await fetch(`${urls[0]}/api/products`)).json()).toEqual({ items: [], nextCursor: null })
     expect(await (await fetch(`${urls[0]}/api/demo-accounts`)).json()).toEqual({ items: [], nextCursor: null })
     expect(one.output()).toContain('stripe: not offered')
+    expect(one.output()).toContain('mail: not configured, because SMTP_URL is not set; mails stay queued')
     expect(one.output()).not.toContain('pantry.example')
     const login = await fetch(`${urls[1]}/api/auth/login`, {
       method: 'POST',

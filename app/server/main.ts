@@ -76,8 +76,9 @@ async function start(config: Config): Promise<void> {
   const address = await app.listen({ port: config.port, host: config.host })
   const url = address.replace('[::1]', 'localhost')
   listening.url = url
+  await simulators.pointWebhooks(url)
   owner?.publish({ url, databaseUrl })
-  greet({ url, demo, notes: runtime.gateways.notes, embedded }, log)
+  greet({ url, demo, notes: [...runtime.gateways.notes, runtime.mailNote], embedded }, log)
 }
 
 async function startEmbedded(config: Config): Promise<string> {

@@ -1,8 +1,13 @@
 import type { ProblemTable } from 'safepoint/fastify'
 import { addressLimit } from './addresses/addresses.ts'
 import { lineLimit, quantityLimit } from './cart/cart.ts'
+import { catalogProblems } from './catalog/catalog-problems.ts'
+import { eventProblems } from './events/event-problems.ts'
+import { inventoryProblems } from './inventory/inventory-problems.ts'
+import { mailProblems } from './mail/mail-problems.ts'
 import { orderProblems } from './orders/order-problems.ts'
 import { paymentProblems } from './payments/payment-problems.ts'
+import { webhookProblems } from './payments/webhooks/webhook-problems.ts'
 import { wishLimit } from './wishlist/wishlist.ts'
 
 const accountProblems: ProblemTable = {
@@ -44,6 +49,24 @@ const accountProblems: ProblemTable = {
       he: 'הבקשה בוצעה בעבר, והחיבור שנפתח בה הסתיים מאז.',
     },
     remedy: 'Log in again under a new key.',
+  },
+  reset_invalid: {
+    status: 422,
+    title: { en: 'Link no longer good', he: 'הקישור אינו תקף עוד' },
+    detail: {
+      en: 'This link to a new password was used, is too old, or was replaced by a change of password.',
+      he: 'הקישור לבחירת סיסמה כבר נוצל, פג תוקפו, או שהסיסמה שונתה מאז.',
+    },
+    remedy: 'Ask for a new one: POST /api/auth/password/forgot.',
+  },
+  password_wrong: {
+    status: 422,
+    title: { en: 'Wrong password', he: 'סיסמה שגויה' },
+    detail: {
+      en: 'The current password is another one; nothing was changed.',
+      he: 'הסיסמה הנוכחית שונה; לא שונה דבר.',
+    },
+    remedy: 'Try again, or ask for a link to a new one.',
   },
   busy: {
     status: 503,
@@ -135,4 +158,9 @@ export const problems: ProblemTable = {
   ...shopProblems,
   ...orderProblems,
   ...paymentProblems,
+  ...inventoryProblems,
+  ...catalogProblems,
+  ...mailProblems,
+  ...webhookProblems,
+  ...eventProblems,
 }

@@ -14,7 +14,9 @@ table account
   column created_at timestamp with time zone not null default clock_timestamp()
   column updated_at timestamp with time zone not null default clock_timestamp()
   column closed_at timestamp with time zone
+  column locale text not null default 'en'::text
   constraint account_email_key CHECK (((email_key = lower(email_key)) AND (email_key <> ''::text)))
+  constraint account_locale CHECK ((locale = ANY (ARRAY['en'::text, 'he'::text])))
   constraint account_pkey PRIMARY KEY (id)
   constraint account_role CHECK ((role = ANY (ARRAY['customer'::text, 'admin'::text])))
   UNIQUE INDEX account_email ON pantry.account USING btree (email_key) WHERE (closed_at IS NULL)
@@ -51,7 +53,8 @@ table cart with (fillfactor=70)
   constraint cart_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id) ON DELETE CASCADE
   constraint cart_id_account_id_key UNIQUE (id, account_id)
   constraint cart_pkey PRIMARY KEY (id)
-  constraint cart_state CHECK ((state = ANY (ARRAY['active'::text, 'ordered'::text, 'merged'::text])))
+  constraint cart_state CHECK ((state = ANY (ARRAY['active'::text, 'ordered'::text, 'merged'::text, 'imported'::text])))
+  INDEX cart_imported ON pantry.cart USING btree (account_id, id) WHERE (state = 'imported'::text)
   INDEX cart_of ON pantry.cart USING btree (account_id, id)
   UNIQUE INDEX cart_active ON pantry.cart USING btree (account_id) WHERE (state = 'active'::text)
 
@@ -78,12 +81,32 @@ table mail
   column state text not null default 'queued'::text
   column created_at timestamp with time zone not null default clock_timestamp()
   column sent_at timestamp with time zone
+  column locale text not null default 'en'::text
+  column recipient text not null
+  column round integer not null default 1
+  column first_round integer not null default 1
+  column due_at timestamp with time zone not null default clock_timestamp()
+  column failure text
   constraint mail_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id)
+  constraint mail_failure CHECK (((state = 'failed'::text) = (failure IS NOT NULL)))
+  constraint mail_locale CHECK ((locale = ANY (ARRAY['en'::text, 'he'::text])))
   constraint mail_once_key UNIQUE (once)
   constraint mail_pkey PRIMARY KEY (id)
+  constraint mail_round CHECK (((round >= first_round) AND (first_round >= 1)))
   constraint mail_sent CHECK (((state = 'sent'::text) = (sent_at IS NOT NULL)))
   constraint mail_state CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text])))
-  INDEX mail_queued ON pantry.mail USING btree (created_at) WHERE (state = 'queued'::text)
+  INDEX mail_due ON pantry.mail USING btree (due_at, id) WHERE (state = 'queued'::text)
+  INDEX mail_of_account ON pantry.mail USING btree (account_id, id DESC)
+
+table mail_try
+  column mail_id uuid not null
+  column round integer not null
+  column outcome text not null
+  column reply text not null
+  column at timestamp with time zone not null default clock_timestamp()
+  constraint mail_try_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES pantry.mail(id) ON DELETE CASCADE
+  constraint mail_try_outcome CHECK ((outcome = ANY (ARRAY['accepted'::text, 'deferred'::text, 'refused'::text, 'unknown'::text])))
+  constraint mail_try_pkey PRIMARY KEY (mail_id, round)
 
 table order_history
   column order_id uuid not null
@@ -93,6 +116,7 @@ table order_history
   column reason text not null
   column note text
   column at timestamp with time zone not null default clock_timestamp()
+  column actor text
   constraint order_history_order_id_fkey FOREIGN KEY (order_id) REFERENCES pantry.orders(id) ON DELETE CASCADE
   constraint order_history_pkey PRIMARY KEY (order_id, seq)
 
@@ -128,6 +152,7 @@ table orders
   column closing_by uuid
   column created_at timestamp with time zone not null default clock_timestamp()
   column updated_at timestamp with time zone not null default clock_timestamp()
+  column actor text
   constraint orders_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id)
   constraint orders_cart_id_fkey FOREIGN KEY (cart_id) REFERENCES pantry.cart(id)
   constraint orders_cart_id_key UNIQUE (cart_id)
@@ -136,10 +161,22 @@ table orders
   constraint orders_shipped CHECK (((fulfilment = 'none'::text) OR ((status = 'completed'::text) AND (closing_by IS NULL))))
   constraint orders_status CHECK ((status = ANY (ARRAY['pending'::text, 'awaiting_payment'::text, 'processing'::text, 'payment_verified'::text, 'completed'::text, 'failed'::text, 'error'::text, 'cancelled'::text])))
   constraint orders_total CHECK ((total >= 0))
+  INDEX orders_by_status ON pantry.orders USING btree (status, id DESC)
   INDEX orders_of_account ON pantry.orders USING btree (account_id, id DESC)
   INDEX orders_unpaid ON pantry.orders USING btree (reserved_until) WHERE (status = ANY (ARRAY['pending'::text, 'awaiting_payment'::text, 'failed'::text]))
   TRIGGER order_move BEFORE INSERT OR UPDATE ON pantry.orders FOR EACH ROW EXECUTE FUNCTION pantry.order_move()
   TRIGGER order_remember AFTER INSERT OR UPDATE ON pantry.orders FOR EACH ROW EXECUTE FUNCTION pantry.order_remember()
+
+table password_reset
+  column id uuid not null
+  column account_id uuid not null
+  column credential_version integer not null
+  column created_at timestamp with time zone not null default clock_timestamp()
+  column expires_at timestamp with time zone not null
+  column used_at timestamp with time zone
+  constraint password_reset_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id) ON DELETE CASCADE
+  constraint password_reset_pkey PRIMARY KEY (id)
+  INDEX password_reset_of ON pantry.password_reset USING btree (account_id, created_at DESC)
 
 table payment
   column id uuid not null
@@ -154,13 +191,24 @@ table payment
   column version integer not null default 1
   column created_at timestamp with time zone not null default clock_timestamp()
   column updated_at timestamp with time zone not null default clock_timestamp()
+  column handled_by uuid
+  column page_id text
+  column page_until timestamp with time zone
+  column page_open boolean not null default false
+  column unwanted boolean not null default false
+  column captured_amount bigint not null default 0
+  column refunded_amount bigint not null default 0
+  column looked_at timestamp with time zone
   constraint payment_amount CHECK ((amount >= 0))
   constraint payment_order_id_fkey FOREIGN KEY (order_id) REFERENCES pantry.orders(id)
   constraint payment_pkey PRIMARY KEY (id)
+  constraint payment_refunded CHECK (((refunded_amount >= 0) AND (refunded_amount <= captured_amount)))
   constraint payment_status CHECK ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'refunding'::text, 'refunded'::text])))
   INDEX payment_of_order ON pantry.payment USING btree (order_id, id)
-  UNIQUE INDEX payment_live ON pantry.payment USING btree (order_id) WHERE (status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'refunding'::text]))
+  INDEX payment_watched ON pantry.payment USING btree (looked_at NULLS FIRST) WHERE ((handled_by IS NULL) AND ((status = ANY (ARRAY['requires_action'::text, 'processing'::text])) OR page_open OR (unwanted AND (status = 'captured'::text))))
+  UNIQUE INDEX payment_live ON pantry.payment USING btree (order_id) WHERE ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'refunding'::text])) AND (NOT unwanted))
   UNIQUE INDEX payment_of_gateway ON pantry.payment USING btree (gateway, gateway_reference) WHERE (gateway_reference IS NOT NULL)
+  UNIQUE INDEX payment_of_page ON pantry.payment USING btree (gateway, page_id) WHERE (page_id IS NOT NULL)
   TRIGGER payment_move BEFORE INSERT OR UPDATE ON pantry.payment FOR EACH ROW EXECUTE FUNCTION pantry.payment_move()
   TRIGGER payment_remember AFTER INSERT OR UPDATE ON pantry.payment FOR EACH ROW EXECUTE FUNCTION pantry.payment_remember()
 
@@ -288,8 +336,37 @@ table variant
   constraint variant_content CHECK ((content_g > 0))
   constraint variant_pkey PRIMARY KEY (id)
   constraint variant_product_id_fkey FOREIGN KEY (product_id) REFERENCES pantry.product(id)
-  constraint variant_sku_key UNIQUE (sku)
+  INDEX variant_by_sku ON pantry.variant USING btree (sku, id)
   UNIQUE INDEX variant_of ON pantry.variant USING btree (product_id, "position") WHERE (archived_at IS NULL)
+  UNIQUE INDEX variant_sku ON pantry.variant USING btree (sku) WHERE (archived_at IS NULL)
+
+table webhook_event with (fillfactor=85)
+  column id uuid not null
+  column gateway text not null
+  column event_id text not null
+  column type text not null
+  column gateway_reference text
+  column page_id text
+  column order_id text
+  column payload bytea not null
+  column state text not null
+  column round integer not null default 1
+  column tries integer not null default 0
+  column last_error text
+  column due_at timestamp with time zone not null default clock_timestamp()
+  column occurred_at timestamp with time zone not null
+  column received_at timestamp with time zone not null default clock_timestamp()
+  column applied_at timestamp with time zone
+  constraint webhook_event_applied CHECK (((state = 'applied'::text) = (applied_at IS NOT NULL)))
+  constraint webhook_event_once UNIQUE (gateway, event_id)
+  constraint webhook_event_pkey PRIMARY KEY (id)
+  constraint webhook_event_state CHECK ((state = ANY (ARRAY['waiting'::text, 'applied'::text, 'ignored'::text, 'dead'::text])))
+  constraint webhook_event_tries CHECK (((tries >= 0) AND (round >= 1)))
+  INDEX webhook_event_by_state ON pantry.webhook_event USING btree (state, id DESC)
+  INDEX webhook_event_due ON pantry.webhook_event USING btree (due_at, id) WHERE (state = 'waiting'::text)
+  INDEX webhook_event_for_order ON pantry.webhook_event USING btree (gateway, order_id) WHERE (state = 'waiting'::text)
+  INDEX webhook_event_for_page ON pantry.webhook_event USING btree (gateway, page_id) WHERE (state = 'waiting'::text)
+  INDEX webhook_event_for_payment ON pantry.webhook_event USING btree (gateway, gateway_reference) WHERE (state = 'waiting'::text)
 
 table wish
   column account_id uuid not null
@@ -343,8 +420,8 @@ begin
   if tg_op = 'UPDATE' and new.status = old.status then
     return null;
   end if;
-  insert into pantry.order_history (order_id, seq, from_status, to_status, reason, note)
-  select new.id, coalesce(max(seq), 0) + 1, case when tg_op = 'UPDATE' then old.status end, new.status, new.reason, new.note
+  insert into pantry.order_history (order_id, seq, from_status, to_status, reason, note, actor)
+  select new.id, coalesce(max(seq), 0) + 1, case when tg_op = 'UPDATE' then old.status end, new.status, new.reason, new.note, new.actor
   from pantry.order_history where order_id = new.id;
   return null;
 end
@@ -354,6 +431,8 @@ CREATE OR REPLACE FUNCTION pantry.payment_move()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+declare
+  unlooked pantry.payment;
 begin
   if tg_op = 'INSERT' then
     if new.status not in ('created', 'processing') then
@@ -364,6 +443,11 @@ begin
   if new.id <> old.id or new.order_id <> old.order_id or new.gateway <> old.gateway
     or new.amount <> old.amount or new.currency <> old.currency then
     raise exception 'a payment keeps its order, its gateway and its amount' using errcode = 'SP002';
+  end if;
+  unlooked := new;
+  unlooked.looked_at := old.looked_at;
+  if unlooked is not distinct from old then
+    return new;
   end if;
   new.version := old.version + 1;
   new.updated_at := clock_timestamp();

@@ -1,12 +1,35 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import { startCardcomSimulator } from '../simulators/cardcom/start-cardcom-simulator.ts'
+import { startRazorpaySimulator } from '../simulators/razorpay/start-razorpay-simulator.ts'
+import { startSmtpSimulator } from '../simulators/smtp/start-smtp-simulator.ts'
 import { startStripeSimulator } from '../simulators/stripe/start-stripe-simulator.ts'
 import type { Config } from './config.ts'
+import type { MailSimulator } from './mail/choose-relay.ts'
+import { readCardcomConfig, type CardcomConfig } from './payments/gateways/cardcom/cardcom-config.ts'
+import { readRazorpayConfig, type RazorpayConfig } from './payments/gateways/razorpay/razorpay-config.ts'
 import { readStripeConfig, type StripeConfig } from './payments/gateways/stripe/stripe-config.ts'
 
-export interface RunningSimulators {
-  readonly stripe: StripeConfig | undefined
+/** What is needed to talk to the simulators that run; absent: that service has credentials, or no simulator is wanted. */
+export interface SimulatorConfigs {
+  readonly stripe?: StripeConfig | undefined
+  readonly razorpay?: RazorpayConfig | undefined
+  readonly cardcom?: CardcomConfig | undefined
+  readonly smtp?: MailSimulator | undefined
+}
+
+export interface RunningSimulators extends SimulatorConfigs {
+  /** From now on every one of them delivers its events to the shop that listens at `url`. */
+  pointWebhooks(url: string): Promise<void>
+  close(): Promise<void>
+}
+
+interface Started {
+  readonly name: string
+  /** It has no events to deliver, or is told with each of its objects where to. */
+  readonly silent?: true
+  readonly url: string
   close(): Promise<void>
 }
 
@@ -14,26 +37,74 @@ const file = (dataDir: string) => path.join(dataDir, 'simulators.json')
 
 /** Starts a simulator for each outside service without credentials, and tells workers of the same `DATA_DIR` where they are. */
 export async function startSimulators(config: Config): Promise<RunningSimulators> {
-  if (!config.simulators || readStripeConfig(config.env)) return { stripe: undefined, close: async () => {} }
-  const secretKey = `sk_test_${randomBytes(12).toString('hex')}`
-  const webhookSecret = `whsec_${randomBytes(12).toString('hex')}`
-  const running = await startStripeSimulator({ secretKey, webhookSecret })
-  const stripe: StripeConfig = { baseUrl: running.url, secretKey, webhookSecret }
-  fs.mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
-  fs.writeFileSync(file(config.dataDir), JSON.stringify({ stripe }), { mode: 0o600 })
+  const started: Started[] = []
+  const { env, simulators: wanted } = config
+  const configs: SimulatorConfigs = {
+    ...(wanted && !readStripeConfig(env) && { stripe: await startStripe(started) }),
+    ...(wanted && !readRazorpayConfig(env) && { razorpay: await startRazorpay(started) }),
+    ...(wanted && !readCardcomConfig(env) && { cardcom: await startCardcom(started) }),
+    ...(wanted && !config.smtp && { smtp: await startSmtp(started) }),
+  }
+  if (started.length > 0) {
+    fs.mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+    fs.writeFileSync(file(config.dataDir), JSON.stringify(configs), { mode: 0o600 })
+  }
   return {
-    stripe,
+    ...configs,
+    pointWebhooks: (url) => pointWebhooks(started, url),
     async close() {
-      fs.rmSync(file(config.dataDir), { force: true })
-      await running.close()
+      if (started.length > 0) fs.rmSync(file(config.dataDir), { force: true })
+      await Promise.all(started.map((one) => one.close()))
     },
   }
 }
 
+const random = (prefix: string) => `${prefix}_${randomBytes(12).toString('hex')}`
+
+async function startStripe(started: Started[]): Promise<StripeConfig> {
+  const credentials = { secretKey: random('sk_test'), webhookSecret: random('whsec') }
+  const running = await startStripeSimulator(credentials)
+  started.push({ name: 'stripe', url: running.url, close: () => running.close() })
+  return { baseUrl: running.url, ...credentials }
+}
+
+async function startRazorpay(started: Started[]): Promise<RazorpayConfig> {
+  const credentials = { keyId: random('rzp_test'), keySecret: random('secret') }
+  const webhookSecret = random('whsec')
+  const running = await startRazorpaySimulator({ ...credentials, webhookSecret })
+  started.push({ name: 'razorpay', url: running.url, close: () => running.close() })
+  return { baseUrl: running.url, ...credentials, webhookSecrets: [webhookSecret] }
+}
+
+async function startCardcom(started: Started[]): Promise<CardcomConfig> {
+  const credentials = { terminalNumber: 1000, apiName: random('api'), apiPassword: random('password') }
+  const running = await startCardcomSimulator(credentials)
+  started.push({ name: 'cardcom', silent: true, url: running.url, close: () => running.close() })
+  return { baseUrl: running.url, ...credentials }
+}
+
+async function startSmtp(started: Started[]): Promise<MailSimulator> {
+  const running = await startSmtpSimulator({ credentials: { user: 'pantry', pass: random('smtp') } })
+  started.push({ name: 'smtp', silent: true, url: running.url, close: () => running.close() })
+  return { smtpUrl: running.smtpUrl, inboxUrl: running.url }
+}
+
+/** By the control route that any test may use too: a simulator is told as any vendor is, from outside. */
+async function pointWebhooks(started: readonly Started[], url: string): Promise<void> {
+  for (const { name, url: simulator, silent } of started) {
+    if (silent) continue
+    const told = await fetch(`${simulator}/_control/webhook`, {
+      method: 'PUT',
+      body: JSON.stringify({ url: `${url}/api/payments/${name}-webhook` }),
+    })
+    if (!told.ok) throw new Error(`the ${name} simulator does not take its webhook: ${await told.text()}`)
+  }
+}
+
 /** The simulators that the owner of `DATA_DIR` runs. */
-export function findSimulators({ dataDir }: Pick<Config, 'dataDir'>): { readonly stripe?: StripeConfig } {
+export function findSimulators({ dataDir }: Pick<Config, 'dataDir'>): SimulatorConfigs {
   try {
-    return JSON.parse(fs.readFileSync(file(dataDir), 'utf8')) as { stripe?: StripeConfig }
+    return JSON.parse(fs.readFileSync(file(dataDir), 'utf8')) as SimulatorConfigs
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw error

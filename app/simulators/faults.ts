@@ -35,6 +35,12 @@ const fault = z.discriminatedUnion('kind', [
     code: z.string().default('card_declined'),
     declineCode: z.string().default('generic_decline'),
   }),
+  /** SMTP: answered instead of what was due, to the recipient or to the text; nothing is kept of it. 4xx: not now, 5xx: never. */
+  z.strictObject({
+    kind: z.literal('reply'),
+    code: z.int().min(400).max(599),
+    text: z.string().default('Ordered by a fault'),
+  }),
   /** The payment stays `processing` until the control route settles it. */
   z.strictObject({ kind: z.literal('processing') }),
   z.strictObject({

@@ -3,6 +3,9 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface ReceivedWebhook {
+  readonly method: string
+  /** Its query included. */
+  readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly rawBody: Buffer
 }
@@ -26,7 +29,8 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      received.push({ headers: request.headers, rawBody: Buffer.concat(chunks) })
+      const { method = '', url: path = '', headers } = request
+      received.push({ method, path, headers, rawBody: Buffer.concat(chunks) })
       response.writeHead(statuses.shift() ?? 200).end()
       for (const look of waiting) look()
     })

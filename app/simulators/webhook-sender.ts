@@ -40,6 +40,14 @@ export interface OutgoingEvent {
   readonly type: string
   /** Sent byte for byte. */
   readonly body: string
+  /** Beside the signature; the same on every attempt. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Where it goes, for vendors that are told with every object of theirs. Default: the endpoint of now. */
+  readonly url?: string
+  /** `GET`: the body is the query. Default `POST`. */
+  readonly method?: 'GET' | 'POST'
+  /** Signs every attempt, where the vendor keeps to the secret of when the event was made. Default: the endpoint's of now. */
+  readonly secret?: string
 }
 
 /** Headers that prove where a body comes from; called for each attempt, because a signature carries the time of its attempt. */
@@ -71,7 +79,8 @@ export function createWebhookSender(
     tamper: Tamper | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { url, secret } = sender.endpoint
+    const { secret } = sender.endpoint
+    const url = event.url ?? sender.endpoint.url
     if (url === null) return true
     const delivery: Delivery = {
       eventId: event.id,
@@ -85,10 +94,15 @@ export function createWebhookSender(
     log.push(delivery)
     const body = tamper === 'reserialized' ? JSON.stringify(JSON.parse(event.body), null, 2) : event.body
     try {
-      const answer = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json; charset=utf-8', ...sign(event.body, secret, tamper) },
-        body,
+      const byGet = event.method === 'GET'
+      const answer = await fetch(byGet ? `${url}${url.includes('?') ? '&' : '?'}${body}` : url, {
+        method: byGet ? 'GET' : 'POST',
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          ...event.headers,
+          ...sign(event.body, event.secret ?? secret, tamper),
+        },
+        ...(byGet ? {} : { body }),
         redirect: 'manual',
         signal: AbortSignal.any([signal, AbortSignal.timeout(retry.timeoutMs)]),
       })

@@ -7,7 +7,7 @@ import { Failure, Finish, type DurableContext, type DurableOperation, type Respo
 import type { Progress } from './protocol.ts'
 import { insideAtomic } from './inside-atomic.ts'
 import { findRow, translate } from './read-row.ts'
-import { backOff, describe, sleep } from './retry.ts'
+import { backOff, describe, durableAttempts, exhausted, sleep, triedOften, waitToRunAgain } from './retry.ts'
 import { markUndone, refuseOperation, succeedOperation, withdrawOperation } from './sql/end-operation.ts'
 import { releaseLease } from './sql/lease.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'
@@ -192,12 +192,14 @@ async function settle(
       const again =
         isTransient(end.error) || (isSafepointError(end.error) && end.error.code === 'conflict' && end.error.retryable)
       if (isAway(end.error)) throw end.error
-      if (again && attempt < 5) {
-        await sleep(backOff(attempt))
+      if (again && attempt < durableAttempts) {
+        const run = { operation: operation.name, key, attempt, error: end.error }
+        await waitToRunAgain(engine, run)
         continue
       }
-      if (await withdraw(hold)) throw new Withdrawn(translate(end.error))
-      refusal = refusalOf(hold, end.error)
+      const told = again ? exhausted(end.error, attempt) : triedOften(end.error, attempt)
+      if (await withdraw(hold)) throw new Withdrawn(translate(told))
+      refusal = refusalOf(hold, told)
     }
     const { body } = renderFailure(refusal)
     await engine.database.query(refuseOperation(hold, body, refusal.code))

@@ -4,7 +4,7 @@ import { engineError } from './errors.ts'
 import type { AnyOperation } from './operation.ts'
 import type { Hold } from './hold.ts'
 import { maxKeyBytes, type CancelAnswer } from './protocol.ts'
-import type { CancelOptions, Log, RunOptions } from './options.ts'
+import type { CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
 import type { StopSource } from './stop-source.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
 import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
@@ -37,6 +37,9 @@ export interface Engine<Tx = any> {
   readonly poll: number
   readonly stopWait: number
   readonly retention: number
+  /** Runs of an atomic operation's transaction in all. */
+  readonly attempts: number
+  readonly onRetry: ((retry: TransactionRetry) => void) | undefined
   /** Runs in this process, by scope and key. */
   readonly flights: Map<string, Flight>
   /** The poll runs. */

@@ -1,5 +1,5 @@
 export { createSafepoint, type Safepoint, type SafepointOptions } from './safepoint.ts'
-export type { Caller, CancelOptions, Log, RunOptions } from './options.ts'
+export type { Caller, CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
 export type { Answer, StoredResponse } from './answer.ts'
 export {
   defineOperation,

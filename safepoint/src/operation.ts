@@ -208,7 +208,7 @@ export type AtomicOperation<Tx, Schema extends StandardSchema = StandardSchema<a
   UndoOrKeep<Tx, SchemaOutput<Schema>, Result> & {
     readonly steps?: never
     readonly isolation?: Isolation
-    /** Runs of the whole transaction on 40001, 40P01 and `conflict`. Default 5. */
+    /** Runs of the whole transaction on 40001, 40P01 and `conflict`, in all. Default: the engine's `attempts`. */
     readonly tries?: number
     readonly run: (ctx: AtomicContext<Tx>, input: SchemaOutput<Schema>) => Promise<Result | Failure>
   }

@@ -7,6 +7,19 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** A transaction that is about to be run again, whole. */
+export interface TransactionRetry {
+  /** Name of the operation. */
+  readonly operation: string
+  readonly key: string
+  /** The attempt that failed: 1 is the first. */
+  readonly attempt: number
+  /** Milliseconds until the next one. */
+  readonly delay: number
+  /** A SQLSTATE (40001, 40P01, or 23505 at the gate), or `conflict` for a lost optimistic race. */
+  readonly cause: string
+}
+
 /** On whose behalf. */
 export interface Caller {
   /** Whose key it is: tenant and account, never a login session. */

@@ -11,7 +11,7 @@ import {
   type ResponseHead,
 } from './operation.ts'
 import { findRow, translate } from './read-row.ts'
-import { backOff, describe, sleep } from './retry.ts'
+import { exhausted, triedOften, waitToRunAgain } from './retry.ts'
 import { gateConstraint, settleOperation } from './sql/settle-operation.ts'
 import type { StopSource } from './stop-source.ts'
 
@@ -57,7 +57,7 @@ export async function runAtomic(
     const found = await readRow()
     if (found) return found
   }
-  const tries = operation.tries ?? 5
+  const tries = operation.tries ?? engine.attempts
   let unknowns = 0
   for (let attempt = 1; ;) {
     let made: Attempt
@@ -87,14 +87,9 @@ export async function runAtomic(
     const found = await readRow()
     if (found) return found
     if (end.interrupted || stop.aborted) throw reasonOf(stop)
-    if (!isWorthAnotherRun(error)) throw translate(error)
+    if (!isWorthAnotherRun(error)) throw triedOften(translate(error), attempt)
     if (attempt >= tries) throw exhausted(error, attempt)
-    const delay = backOff(attempt)
-    engine.log.warn(
-      { operation: operation.name, key: run.key, attempt, delay, cause: describe(error) },
-      'transaction is run again',
-    )
-    await sleep(delay, stop)
+    await waitToRunAgain(engine, { operation: operation.name, key: run.key, attempt, error }, stop)
     attempt++
   }
 }
@@ -224,16 +219,6 @@ function isWorthAnotherRun(error: unknown): boolean {
   const lostGate =
     sqlState(error) === uniqueViolation && (error as { constraint?: string }).constraint === gateConstraint
   return lostGate || isTransient(error) || (isSafepointError(error) && error.code === 'conflict' && error.retryable)
-}
-
-function exhausted(error: unknown, attempts: number): Error {
-  return engineError('conflict', 'Others kept changing the same data; nothing was done.', {
-    cause: error,
-    retryable: true,
-    retryAfterMs: backOff(attempts),
-    attempts,
-    ...(isSafepointError(error) && { currentVersion: error.currentVersion, details: error.details }),
-  })
 }
 
 const isUnavailable = (error: unknown) => isSafepointError(error) && error.code === 'unavailable'

@@ -6,13 +6,13 @@ import { checkClientKey, checkKey, derivedPrefix, type Engine } from './engine.t
 import { engineError } from './errors.ts'
 import { stop as stopHold, untilOver } from './hold.ts'
 import type { AnyOperation, InputOf, ResultOf } from './operation.ts'
-import type { CancelOptions, Log, RunOptions } from './options.ts'
+import type { CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
 import { findView, untilEnded, watchView } from './operation-view.ts'
 import type { CancelAnswer, OperationView } from './protocol.ts'
 import { watchOver } from './recover.ts'
 import { resolve } from './resolve.ts'
 import { insideAtomic } from './inside-atomic.ts'
-import { sleep } from './retry.ts'
+import { defaultAttempts, sleep } from './retry.ts'
 import { postgresBus } from './signals/postgres.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
 import { startRun } from './start.ts'
@@ -32,6 +32,13 @@ export interface SafepointOptions<Tx> {
   readonly stopWait?: number
   /** After how many milliseconds response bytes are stripped. At least 24 h; default 30 days. */
   readonly retention?: number
+  /**
+   * How often a whole transaction is run, in all, on a serialization failure, a deadlock or a `conflict`: 1 to 10, default 3. An
+   * operation's own `tries` outranks it. Between them full jitter, at most 3 s; after them 409 `conflict` with `attempts`.
+   */
+  readonly attempts?: number
+  /** Told before each further run of a transaction: a place to count from. Every one is logged besides. Must not throw. */
+  readonly onRetry?: (retry: TransactionRetry) => void
   /** Whether this process takes over what dead ones left. Default true. */
   readonly recover?: boolean
   readonly log?: Log
@@ -81,6 +88,9 @@ const shortestRetention = 24 * 3600_000
 export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx> {
   const { retention = 30 * shortestRetention } = options
   if (retention < shortestRetention) throw new TypeError('Responses are kept for at least 24 hours.')
+  const { attempts = defaultAttempts } = options
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 10)
+    throw new TypeError('A transaction is run 1 to 10 times.')
   const operations = registerOperations(options.operations)
   const engine: Engine<Tx> = {
     database: options.database,
@@ -92,6 +102,8 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
     poll: options.poll ?? 500,
     stopWait: options.stopWait ?? 40,
     retention,
+    attempts,
+    onRetry: options.onRetry,
     flights: new Map(),
     watched: false,
     holds: new Map(),

@@ -1,9 +1,9 @@
-import { type Isolation } from './database.ts'
+import { isTransient, type Isolation } from './database.ts'
 import { engineError, isSafepointError } from './errors.ts'
 import { changed, mayCall, type Hold } from './hold.ts'
 import { insideAtomic } from './inside-atomic.ts'
 import { translate } from './read-row.ts'
-import { backOff, sleep } from './retry.ts'
+import { backOff, durableAttempts, exhausted, sleep, waitToRunAgain } from './retry.ts'
 import type { CallContext, OperationStep, OutsideStep, Step, TransactionStep } from './operation.ts'
 import { attemptStep, beginStep } from './sql/begin-step.ts'
 import type { StepRow } from './sql/find-steps.ts'
@@ -77,14 +77,19 @@ async function runTransactionStep(
       if (end.interrupted) throw end.error
       const error = translate(end.error)
       const again = isSafepointError(error) && error.retryable && error.code !== 'interrupted'
-      const transient = isTransientState(end.error)
-      if (!(again || transient) || attempt >= 5) throw error
+      const lost = isTransient(end.error) || (again && error.code === 'conflict')
+      if (attempt >= durableAttempts || !(again || lost)) throw lost ? exhausted(end.error, attempt) : error
+      if (lost) {
+        const run = { operation: hold.operation.name, key, attempt, error: end.error }
+        await waitToRunAgain(engine, run, hold.controller.signal)
+        continue
+      }
     } else {
       // Committed or not: the unique index on (name, call) tells, and then the recorded answer stands.
       const steps = await hold.engine.database.query<StepRow>(findStep(hold, name, call)).catch(() => undefined)
       const found = steps?.rows[0]
       if (found) return parse(found.response)
-      if (attempt >= 5) throw translate(end.error)
+      if (attempt >= durableAttempts) throw translate(end.error)
     }
     await sleep(backOff(attempt), hold.controller.signal)
   }
@@ -335,9 +340,4 @@ export function parse(text: string | null): any {
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function isTransientState(error: unknown): boolean {
-  const code = (error as { code?: unknown })?.code
-  return code === '40001' || code === '40P01'
 }

@@ -92,6 +92,30 @@ test('what was only persisted, and never sent, is sent by resume, oldest first',
   expect(server.effects).toEqual(keys)
 })
 
+test('of two tabs that are opened at once, each pending request is resumed by one', async () => {
+  const storage = memoryStorage()
+  server.faults.push('drop-before', 'drop-before', 'drop-before', 'drop-before')
+  const before = newClient({ storage })
+  const keys = [(await before.post('/api/things', { n: 1 })).key, (await before.post('/api/things', { n: 2 })).key]
+  server.seen.length = 0
+
+  const turns = new Map<string, Promise<unknown>>()
+  const exclusively: ClientOptions['exclusively'] = (name, work) => {
+    const turn = (turns.get(name) ?? Promise.resolve()).then(work)
+    turns.set(
+      name,
+      turn.catch(() => {}),
+    )
+    return turn
+  }
+  const tabs = [newClient({ storage, exclusively }), newClient({ storage, exclusively })]
+  const verdicts = (await Promise.all(tabs.map((tab) => tab.resume()))).flat()
+  expect(verdicts.map(({ key }) => key).sort()).toEqual([...keys].sort())
+  expect(server.writes().map(({ headers }) => headers['idempotency-key'])).toEqual(keys)
+  // One turn a request: what takes long holds up nobody who wants another.
+  expect(turns.size).toBe(2)
+})
+
 test('resume leaves alone what `only` does not want', async () => {
   const storage = memoryStorage()
   const offline = newClient({ storage, baseUrl: 'http://127.0.0.1:1' })

@@ -186,3 +186,23 @@ test('an event without end is not kept in memory for ever', async () => {
   }
   await expect(read()).rejects.toThrow(RangeError)
 })
+
+test('events: those of one connection, with the client’s own headers, until the signal fires; a refusal is thrown', async () => {
+  server.faults.push('durable')
+  const client = newClient({ headers: () => ({ Authorization: 'Bearer 1' }) })
+  void client.post('/api/things', {}, { key: 'k' })
+  await until(() => server.rows.has('k'))
+  const leaving = new AbortController()
+  const told: string[] = []
+  for await (const { data } of client.events('/api/operations/k/events', { signal: leaving.signal })) {
+    told.push((JSON.parse(data) as { state: string }).state)
+    if (told.length === 1) server.finish('k')
+    else leaving.abort()
+  }
+  expect(told.at(-1)).toBe('succeeded')
+  expect(eventsCalls().at(-1)!.headers).toMatchObject({ authorization: 'Bearer 1', accept: 'text/event-stream' })
+  const read = async () => {
+    for await (const _ of client.events('/api/nowhere'));
+  }
+  await expect(read()).rejects.toMatchObject({ name: 'ProblemError', status: 404 })
+})

@@ -216,7 +216,7 @@ describe('an atomic operation', () => {
     await expect(safepoint.run(counter, { id: lost, times: 9 }, { scope: 'a', key: lost })).rejects.toMatchObject({
       code: 'conflict',
       retryable: true,
-      attempts: 5,
+      attempts: 3,
       currentVersion: 7,
     })
   })

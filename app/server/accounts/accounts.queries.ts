@@ -1,11 +1,11 @@
 import type { SqlTransaction } from 'safepoint'
 import type { Reader } from '../database.ts'
-import type { Account, Role } from './accounts.ts'
+import type { Account, Locale, Role } from './accounts.ts'
 
 export async function findAccount(tx: Reader, id: string): Promise<Account | undefined> {
   const { rows } = await tx.query<Account>({
     name: 'accounts_find',
-    text: 'select id, email, name, role, version from pantry.account where id = $1::uuid and closed_at is null',
+    text: 'select id, email, name, role, locale, version from pantry.account where id = $1::uuid and closed_at is null',
     values: [id],
   })
   return rows[0]
@@ -33,6 +33,8 @@ export interface NewAccount {
   readonly emailKey: string
   readonly name: string
   readonly role: Role
+  /** Default: English. */
+  readonly locale?: Locale
   readonly passwordHash: string
 }
 
@@ -41,39 +43,55 @@ export async function insertAccount(tx: Reader, account: NewAccount): Promise<Ac
   const { rows } = await tx.query<Account>({
     name: 'accounts_insert',
     text: `
-      insert into pantry.account (id, email, email_key, name, role, password_hash)
-      values ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text)
+      insert into pantry.account (id, email, email_key, name, role, password_hash, locale)
+      values ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text)
       on conflict (email_key) where closed_at is null do nothing
-      returning id, email, name, role, version`,
-    values: [account.id, account.email, account.emailKey, account.name, account.role, account.passwordHash],
+      returning id, email, name, role, locale, version`,
+    values: [
+      account.id,
+      account.email,
+      account.emailKey,
+      account.name,
+      account.role,
+      account.passwordHash,
+      account.locale ?? 'en',
+    ],
   })
   return rows[0]
 }
 
+/** What an account says of itself. */
+export interface Profile {
+  readonly name: string
+  readonly locale: Locale
+}
+
 /**
- * Names an account that is at `version` (`undefined`: whichever it is at), and raises its version where that is a change.
- * Answers the name it had, too. `undefined`: it is closed, or at another version.
+ * Changes the profile of an account that is at `version` (`undefined`: whichever it is at), and raises its version where that is
+ * a change; what is left out stays. Answers what it was before, too. `undefined`: it is closed, or at another version.
  */
-export async function renameAccount(
+export async function changeAccount(
   tx: SqlTransaction,
-  change: { readonly id: string; readonly name: string; readonly version: number | undefined },
-): Promise<{ readonly account: Account; readonly before: string } | undefined> {
-  const { rows } = await tx.query<Account & { before: string }>({
-    name: 'accounts_rename',
+  change: Partial<Profile> & { readonly id: string; readonly version: number | undefined },
+): Promise<{ readonly account: Account; readonly before: Profile } | undefined> {
+  const { rows } = await tx.query<Account & { name_before: string; locale_before: Locale }>({
+    name: 'accounts_change',
     text: `
       with held as materialized (
-        select id, name from pantry.account where id = $1::uuid and closed_at is null for no key update
+        select id, name, locale from pantry.account where id = $1::uuid and closed_at is null for no key update
       )
       update pantry.account a
-      set name = $2::text, version = a.version + (a.name <> $2::text)::int, updated_at = clock_timestamp()
+      set name = coalesce($2::text, a.name), locale = coalesce($4::text, a.locale),
+        version = a.version + ((a.name, a.locale) <> (coalesce($2::text, a.name), coalesce($4::text, a.locale)))::int,
+        updated_at = clock_timestamp()
       from held
       where a.id = held.id and ($3::int is null or a.version = $3::int)
-      returning a.id, a.email, a.name, a.role, a.version, held.name as before`,
-    values: [change.id, change.name, change.version ?? null],
+      returning a.id, a.email, a.name, a.role, a.locale, a.version, held.name as name_before, held.locale as locale_before`,
+    values: [change.id, change.name ?? null, change.version ?? null, change.locale ?? null],
   })
   if (!rows[0]) return undefined
-  const { before, ...account } = rows[0]
-  return { account, before }
+  const { name_before: name, locale_before: locale, ...account } = rows[0]
+  return { account, before: { name, locale } }
 }
 
 export interface NewSession {
@@ -91,7 +109,7 @@ export async function insertSession(tx: SqlTransaction, session: NewSession): Pr
     name: 'accounts_open_session',
     text: `
       with holder as (
-        select id, email, name, role, version from pantry.account
+        select id, email, name, role, locale, version from pantry.account
         where id = $3::uuid and closed_at is null and credential_version = coalesce($4::int, credential_version)
         for no key update
       ), opened as (
@@ -101,7 +119,7 @@ export async function insertSession(tx: SqlTransaction, session: NewSession): Pr
       ), token as (
         insert into pantry.refresh_token (id, session_id, generation) select $2::uuid, id, 1 from opened
       )
-      select id, email, name, role, version from holder`,
+      select id, email, name, role, locale, version from holder`,
     values: [
       session.sessionId,
       session.tokenId,
@@ -151,11 +169,11 @@ export async function exchangeToken(
         from pantry.session s join pantry.account a on a.id = s.account_id
         where t.id = $1::uuid and t.used_at is null and s.id = t.session_id
           and s.revoked_at is null and s.expires_at > clock_timestamp() and a.closed_at is null
-        returning t.session_id, t.generation, a.id, a.email, a.name, a.role, a.version
+        returning t.session_id, t.generation, a.id, a.email, a.name, a.role, a.locale, a.version
       ), next as (
         insert into pantry.refresh_token (id, session_id, generation) select $2::uuid, session_id, generation + 1 from used
       )
-      select id, email, name, role, version from used`,
+      select id, email, name, role, locale, version from used`,
     values: [exchange.tokenId, exchange.nextId],
   })
   return rows[0]

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { refuse, type AnyOperation } from 'safepoint'
+import { languageOf } from 'safepoint/fastify'
 import { z } from 'zod'
 import { documentedRead, parseRequest } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
@@ -12,6 +13,7 @@ import { changeProfile } from './change-profile.ts'
 import { endSession } from './end-session.ts'
 import type { openSession } from './open-session.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
+import { passwordsRoutes } from './passwords.routes.ts'
 import type { registerAccount } from './register-account.ts'
 import type { rotateSession } from './rotate-session.ts'
 
@@ -49,7 +51,8 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     fingerprintOf: taggedPassword,
     input: async (request) => {
       const { email, name, password } = parseRequest(registration, request.body)
-      return { email, name, passwordHash: await hashPassword(password) }
+      const locale = languageOf(request.headers['accept-language'])
+      return { email, name, passwordHash: await hashPassword(password), locale }
     },
     schema: {
       summary: 'Make an account',
@@ -138,6 +141,8 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     onRequest: requireAccount,
     schema: { summary: 'Change my profile', tags, response: user },
   })
+
+  passwordsRoutes(app, pantry)
 
   interface Presented {
     readonly token: string

@@ -31,6 +31,7 @@ describe('registering and logging in', () => {
       email: who.email,
       name: 'Noa',
       role: 'customer',
+      locale: 'en',
       version: 1,
     })
     const me = await shop.sendTo(shop, made.body.accessToken)('GET', '/api/me')

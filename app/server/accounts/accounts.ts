@@ -3,11 +3,17 @@ import { refuse } from 'safepoint'
 
 export type Role = 'customer' | 'admin'
 
+/** The languages that this shop writes in. */
+export const locales = ['en', 'he'] as const
+export type Locale = (typeof locales)[number]
+
 export interface Account {
   readonly id: string
   readonly email: string
   readonly name: string
   readonly role: Role
+  /** In which its mails are written. */
+  readonly locale: Locale
   readonly version: number
 }
 
@@ -52,3 +58,6 @@ export const sessionLifetime = 30 * 24 * 3600 * 1000
 
 /** For how long an exchanged refresh token is answered again, in milliseconds: its answer may have been lost. */
 export const refreshGrace = 30_000
+
+/** How long a link to a new password is good, in milliseconds. */
+export const passwordResetLifetime = 60 * 60_000

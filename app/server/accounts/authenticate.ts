@@ -1,21 +1,29 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { refuse, type Caller } from 'safepoint'
+import type { Reader } from '../database.ts'
 import { scopeOf, type Identity } from './accounts.ts'
+import { findLiveSession, type LiveSession } from './accounts.queries.ts'
 import type { Tokens } from './tokens.ts'
 
-type Shown = { readonly identity: Identity } | { readonly error: unknown } | undefined
+interface Known {
+  readonly identity: Identity
+  /** What the session and its account are now, which the token cannot know. */
+  readonly lookUp: () => Promise<LiveSession | undefined>
+}
+
+type Shown = Known | { readonly error: unknown } | undefined
 
 const shown = new WeakMap<FastifyRequest, Shown>()
 
 /** Reads the bearer token of each request. What is wrong with it is told where an account is needed, not on open routes. */
-export function authenticate(app: FastifyInstance, tokens: Tokens): void {
+export function authenticate(app: FastifyInstance, tokens: Tokens, database: Reader): void {
   app.addHook('onRequest', async (request) => {
     const token = /^Bearer ([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (token === undefined) return
     shown.set(
       request,
       await tokens.verifyAccess(token).then(
-        (identity) => ({ identity }),
+        (identity) => ({ identity, lookUp: () => findLiveSession(database, identity.sessionId) }),
         (error: unknown) => ({ error }),
       ),
     )
@@ -30,10 +38,14 @@ export function findIdentity(request: FastifyRequest): Identity | undefined {
 
 /** Whose request it is; throws `unauthenticated`. */
 export function identityOf(request: FastifyRequest): Identity {
+  return knownOf(request).identity
+}
+
+function knownOf(request: FastifyRequest): Known {
   const found = shown.get(request)
   if (!found) throw refuse('unauthenticated', 'This needs an access token.')
   if ('error' in found) throw found.error
-  return found.identity
+  return found
 }
 
 /** On whose behalf operations run; throws `unauthenticated`. */
@@ -45,4 +57,17 @@ export function caller(request: FastifyRequest): Caller {
 /** A hook for routes that need an account: 401 before anything is read or stored. */
 export async function requireAccount(request: FastifyRequest): Promise<void> {
   identityOf(request)
+}
+
+/**
+ * A hook for routes of the administration: 401 without a valid token, 403 for an account that is no administrator. The token's
+ * word is not enough, because it was true up to 15 minutes ago: an administrator who was logged out, closed or demoted
+ * is refused at once.
+ */
+export async function requireAdmin(request: FastifyRequest): Promise<void> {
+  const { identity, lookUp } = knownOf(request)
+  if (identity.role !== 'admin') throw refuse('forbidden', 'This needs an administrator.')
+  const session = await lookUp()
+  if (!session) throw refuse('unauthenticated', 'This session has ended.')
+  if (session.role !== 'admin') throw refuse('forbidden', 'This account is no administrator any more.')
 }

@@ -1,11 +1,10 @@
 import { conflict, defineOperation, expectVersion, refuse, type AtomicContext, type SqlTransaction } from 'safepoint'
 import { accountOf } from './accounts.ts'
-import { findAccount, renameAccount } from './accounts.queries.ts'
+import { changeAccount, findAccount, type Profile } from './accounts.queries.ts'
 import { profileChange, userOf, type User } from './accounts.schema.ts'
 
-interface Recorded {
+interface Recorded extends Profile {
   readonly version: number
-  readonly name: string
 }
 
 /** Changes what an account says of itself; with If-Match only the version that was seen. To change it to what it is changes nothing. */
@@ -18,18 +17,23 @@ export const changeProfile = defineOperation({
     'The profile stays as it is. Once it is changed, undoing puts the old one back, unless it was changed again.',
   undo: {
     record: ({ noted }: { readonly noted: Recorded }) => noted,
-    async run({ tx, scope }: AtomicContext<SqlTransaction>, { version, name }: Recorded): Promise<User> {
-      const done = await renameAccount(tx, { id: accountOf(scope), name, version })
+    async run({ tx, scope }: AtomicContext<SqlTransaction>, { version, name, locale }: Recorded): Promise<User> {
+      const done = await changeAccount(tx, { id: accountOf(scope), name, locale, version })
       if (!done) throw refuse('undo_outdated', 'The profile has changed since.')
       return userOf(done.account)
     },
   },
-  async run(ctx, { name }): Promise<User> {
+  async run(ctx, { name, locale }): Promise<User> {
     const { tx, scope, ifMatch } = ctx
     const id = accountOf(scope)
-    const done = await renameAccount(tx, { id, name, version: ifMatch })
+    const done = await changeAccount(tx, {
+      id,
+      version: ifMatch,
+      ...(name !== undefined && { name }),
+      ...(locale && { locale }),
+    })
     if (done) {
-      ctx.note({ version: done.account.version, name: done.before } satisfies Recorded)
+      ctx.note({ version: done.account.version, ...done.before } satisfies Recorded)
       return userOf(done.account)
     }
     const account = await findAccount(tx, id)

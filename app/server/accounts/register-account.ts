@@ -1,6 +1,6 @@
 import { defineOperation, refuse, uuidv7 } from 'safepoint'
 import { z } from 'zod'
-import { emailKeyOf, sessionLifetime } from './accounts.ts'
+import { emailKeyOf, locales, sessionLifetime } from './accounts.ts'
 import { insertAccount, insertSession } from './accounts.queries.ts'
 import { userOf, type OpenedSession } from './accounts.schema.ts'
 import { mintTokens, type SessionParts } from './mint-tokens.ts'
@@ -9,7 +9,12 @@ import { mintTokens, type SessionParts } from './mint-tokens.ts'
 export const registerAccount = (parts: SessionParts) =>
   defineOperation({
     name: 'account.register',
-    input: z.strictObject({ email: z.string(), name: z.string(), passwordHash: z.string() }),
+    input: z.strictObject({
+      email: z.string(),
+      name: z.string(),
+      passwordHash: z.string(),
+      locale: z.enum(locales).optional(),
+    }),
     errors: {
       email_taken: 'There is an account with this address.',
       session_ended: 'The session of this answer has ended since.',
@@ -18,7 +23,7 @@ export const registerAccount = (parts: SessionParts) =>
     onCancel: 'No account is made.',
     keep: 'An account is closed by its owner, who can log in from here on.',
     fresh: mintTokens(parts),
-    async run(ctx, { email, name, passwordHash }): Promise<OpenedSession> {
+    async run(ctx, { email, name, passwordHash, locale }): Promise<OpenedSession> {
       const { tx } = ctx
       const accountId = uuidv7()
       const sessionId = uuidv7()
@@ -29,6 +34,7 @@ export const registerAccount = (parts: SessionParts) =>
         name,
         role: 'customer',
         passwordHash,
+        ...(locale && { locale }),
       })
       if (!made) throw refuse('email_taken', 'There is an account with this address.')
       await insertSession(tx, { sessionId, tokenId: uuidv7(), accountId, lifetime: sessionLifetime })

@@ -20,6 +20,10 @@ export interface Tokens {
   refreshTokenOf(id: string): string
   /** The row that a token speaks of; `undefined` when it was not made here. */
   readRefreshToken(token: string): string | undefined
+  /** The token of a row of `password_reset`, the same each time, so that neither that table nor the outbox holds it. */
+  resetTokenOf(id: string): string
+  /** The row that a token speaks of; `undefined` when it was not made here. */
+  readResetToken(token: string): string | undefined
   /** Stands for a password in a fingerprint: equal exactly for equal passwords, and no use to whoever reads the table. */
   tagPassword(emailKey: string, password: string): string
 }
@@ -32,8 +36,17 @@ export function createTokens(secret: string): Tokens {
   const key = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, '', `pantry ${purpose}`, 32))
   const accessKey = key('access token')
   const refreshKey = key('refresh token')
+  const resetKey = key('password reset')
   const passwordKey = key('password tag')
-  const mac = (id: string) => createHmac('sha256', refreshKey).update(id).digest()
+  const mac = (macKey: Buffer, id: string) => createHmac('sha256', macKey).update(id).digest()
+  const tokenOf = (macKey: Buffer, id: string) => `${id}.${mac(macKey, id).toString('base64url')}`
+  const read = (macKey: Buffer, token: string) => {
+    const [, id, signature] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{43})$/.exec(token) ?? []
+    if (id === undefined || signature === undefined) return undefined
+    const given = Buffer.from(signature, 'base64url')
+    const expected = mac(macKey, id)
+    return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined
+  }
 
   return {
     issueAccess: ({ accountId, sessionId, role }) =>
@@ -67,15 +80,10 @@ export function createTokens(secret: string): Tokens {
       }
     },
 
-    refreshTokenOf: (id) => `${id}.${mac(id).toString('base64url')}`,
-
-    readRefreshToken(token) {
-      const [, id, signature] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{43})$/.exec(token) ?? []
-      if (id === undefined || signature === undefined) return undefined
-      const given = Buffer.from(signature, 'base64url')
-      const expected = mac(id)
-      return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined
-    },
+    refreshTokenOf: (id) => tokenOf(refreshKey, id),
+    readRefreshToken: (token) => read(refreshKey, token),
+    resetTokenOf: (id) => tokenOf(resetKey, id),
+    readResetToken: (token) => read(resetKey, token),
 
     tagPassword: (emailKey, password) =>
       createHmac('sha256', passwordKey).update(`${emailKey}\n${password}`).digest('base64url'),

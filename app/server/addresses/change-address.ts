@@ -19,6 +19,8 @@ export const changeAddress = defineOperation({
     address_not_found: 'There is no such address of this account.',
     address_exists: 'Another address of this account is equal to it then.',
   },
+  // What is left out of a change is kept as it was read, so that parallel changes of one address lose races to each other.
+  tries: 5,
   onDisconnect: 'finish',
   onCancel:
     'The address stays as it is. Once it is changed, undoing puts the old one back, unless it was changed again.',

@@ -18,17 +18,25 @@ interface CartRow {
   unit_price: number
   currency: string
   available: boolean
+  imported: boolean
+}
+
+export interface FoundCart {
+  readonly cart: Cart
+  /** An import has brought more carts of this account, which are not folded in yet. */
+  readonly imported: boolean
 }
 
 /** The active cart with prices as they are now. One statement whatever its size; `undefined`: there is none. */
-export async function findCart(tx: Reader, accountId: string, currency: string): Promise<Cart | undefined> {
+export async function findCart(tx: Reader, accountId: string, currency: string): Promise<FoundCart | undefined> {
   const { rows } = await tx.query<CartRow>({
     name: 'cart_find',
     text: `
       select c.id as cart_id, c.version, c.created_at, c.updated_at,
         i.id, v.product_id, i.variant_id, p.name as product_name, v.name as variant_name, i.quantity,
         p.price_amount + v.price_difference as unit_price, p.currency,
-        p.archived_at is null and v.archived_at is null and ${availableSql} >= i.quantity as available
+        p.archived_at is null and v.archived_at is null and ${availableSql} >= i.quantity as available,
+        exists (select from pantry.cart m where m.account_id = $1::uuid and m.state = 'imported') as imported
       from pantry.cart c
       left join pantry.cart_item i on i.cart_id = c.id
       left join pantry.variant v on v.id = i.variant_id
@@ -51,7 +59,7 @@ export async function findCart(tx: Reader, accountId: string, currency: string):
       totalPrice: { amount: row.unit_price * row.quantity, currency: row.currency },
       available: row.available,
     }))
-  return {
+  const cart: Cart = {
     id: first.cart_id,
     version: first.version,
     items,
@@ -65,10 +73,11 @@ export async function findCart(tx: Reader, accountId: string, currency: string):
     createdAt: first.created_at.toISOString(),
     updatedAt: first.updated_at.toISOString(),
   }
+  return { cart, imported: first.imported }
 }
 
 /** The active cart, made if there is none. Where there is one, nothing is written. */
-export async function getCart(database: Reader, accountId: string, currency: string): Promise<Cart> {
+export async function getCart(database: Reader, accountId: string, currency: string): Promise<FoundCart> {
   for (let tries = 0; tries < 3; tries++) {
     const found = await findCart(database, accountId, currency)
     if (found) return found

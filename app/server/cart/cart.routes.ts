@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify'
-import { eventStream } from 'safepoint/fastify'
 import { requireAccount, identityOf } from '../accounts/authenticate.ts'
+import { accountStream } from '../events/account-stream.ts'
 import { documentedRead, sendTagged } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import type { addCartItem } from './add-cart-item.ts'
-import { getCart } from './cart.queries.ts'
-import { cart } from './cart.schema.ts'
+import { cart, mergedCart } from './cart.schema.ts'
 import type { changeCartItem } from './change-cart-item.ts'
 import type { clearCart } from './clear-cart.ts'
+import type { mergeCart } from './merge-cart.ts'
+import { readCart } from './read-cart.ts'
 import type { removeCartItem } from './remove-cart-item.ts'
 import { watchCart } from './watch-cart.ts'
 
@@ -16,13 +17,11 @@ export interface CartOperations {
   readonly changeCartItem: ReturnType<typeof changeCartItem>
   readonly removeCartItem: ReturnType<typeof removeCartItem>
   readonly clearCart: ReturnType<typeof clearCart>
+  readonly mergeCart: ReturnType<typeof mergeCart>
 }
 
-export function cartRoutes(
-  app: FastifyInstance,
-  { database, safepoint, currency }: Pantry,
-  operations: CartOperations,
-): void {
+export function cartRoutes(app: FastifyInstance, pantry: Pantry, operations: CartOperations): void {
+  const { database, safepoint } = pantry
   const tags = ['shop']
   const onRequest = requireAccount
 
@@ -30,20 +29,24 @@ export function cartRoutes(
     '/api/cart',
     { ...documentedRead({ summary: 'The active cart', tags, response: cart }), onRequest },
     async (request, reply) => {
-      return sendTagged(reply, await getCart(database, identityOf(request).accountId, currency))
+      return sendTagged(reply, await readCart(pantry, identityOf(request).accountId))
     },
   )
 
   app.get(
     '/api/cart/events',
-    { ...documentedRead({ summary: 'Versions of the cart, as they come', tags }), onRequest },
+    { ...documentedRead({ summary: 'Versions of the cart, as they come', tags }), onRequest, exposeHeadRoute: false },
     (request, reply) => {
-      const { accountId, expiresAt } = identityOf(request)
-      // A stream is not open for longer than the token it was opened with; the client comes back with a new one.
-      return eventStream(reply, async function* (left) {
-        const signal = AbortSignal.any([left, AbortSignal.timeout(Math.max(0, expiresAt * 1000 - Date.now()))])
-        for await (const data of watchCart({ bus: safepoint.bus, database, accountId, signal })) yield { data }
-      })
+      const identity = identityOf(request)
+      const { accountId } = identity
+      return accountStream(
+        reply,
+        identity,
+        () =>
+          async function* (signal) {
+            for await (const data of watchCart({ bus: safepoint.bus, database, accountId, signal })) yield { data }
+          },
+      )
     },
   )
 
@@ -78,5 +81,19 @@ export function cartRoutes(
     key: 'optional',
     onRequest,
     schema: { summary: 'Empty the cart', tags, response: cart },
+  })
+  app.operation({
+    method: 'POST',
+    url: '/api/cart/merge',
+    operation: operations.mergeCart,
+    key: 'required',
+    onRequest,
+    schema: {
+      summary: "Merge a guest's cart, once",
+      description:
+        "What does not fit does not hold up the rest: it comes back as `notMerged`. The key belongs to the guest's cart, so that several tabs that log in at once merge it once.",
+      tags,
+      response: mergedCart,
+    },
   })
 }

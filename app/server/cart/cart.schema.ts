@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { money } from '../catalog/catalog.schema.ts'
-import { quantityLimit, type Cart } from './cart.ts'
+import { lineLimit, notMergedReasons, quantityLimit, type Cart, type MergedCart } from './cart.ts'
 
 export const cartItem = z.strictObject({
   id: z.string(),
@@ -25,6 +25,18 @@ export const cart = z.strictObject({
   updatedAt: z.iso.datetime(),
 }) satisfies z.ZodType<Cart>
 
+export const mergedCart = cart.extend({
+  /** What did not get into the cart, line by line as it was given. */
+  notMerged: z.array(
+    z.strictObject({
+      productId: z.string(),
+      variantId: z.string().optional(),
+      quantity: z.int(),
+      reason: z.enum(notMergedReasons),
+    }),
+  ),
+}) satisfies z.ZodType<MergedCart>
+
 /** Ids are opaque: what is none of ours names nothing, and is answered as such. */
 const id = z.string().min(1).max(100)
 
@@ -34,6 +46,9 @@ export const addition = z.strictObject({
   variantId: id.optional(),
   quantity: z.int().min(1).max(quantityLimit),
 })
+
+/** A cart that was filled before anybody logged in. */
+export const guestCart = z.strictObject({ items: z.array(addition).max(lineLimit) })
 
 export const quantityChange = z.strictObject({ id, quantity: z.int().min(0).max(quantityLimit) })
 export const removal = z.strictObject({ id })

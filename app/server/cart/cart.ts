@@ -27,12 +27,28 @@ export interface Cart {
   readonly updatedAt: string
 }
 
+/** Why some of a line did not get into a cart; the codes are those of an add. */
+export const notMergedReasons = ['product_not_found', 'product_unavailable', 'quantity_limit', 'cart_full'] as const
+
+/** What of one given line did not get into the cart. */
+export interface NotMerged {
+  readonly productId: string
+  readonly variantId?: string | undefined
+  /** How many of it. */
+  readonly quantity: number
+  readonly reason: (typeof notMergedReasons)[number]
+}
+
+export interface MergedCart extends Cart {
+  readonly notMerged: readonly NotMerged[]
+}
+
 /** Units of one line; the table's constraint says the same. */
 export const quantityLimit = 999
 /** Lines of one cart. */
 export const lineLimit = 200
 
-/** Where changes of an account's cart are told; the data is `{version}`. */
+/** Where changes of an account's cart are told; the data is `{version, cartId?}`. */
 export const cartTopic = (accountId: string): string => `cart:${accountId}`
 
 /** What an operation did to one line, for its undo. 0 stands for no line. */

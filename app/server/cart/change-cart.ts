@@ -18,18 +18,21 @@ export async function finishChange(
 ): Promise<Cart> {
   const { tx, scope } = ctx
   const accountId = accountOf(scope)
-  const cart = await findCart(tx, accountId, done.currency)
+  const { cart } = (await findCart(tx, accountId, done.currency)) ?? {}
   if (!cart) throw conflict('The cart was ordered in the same moment.')
   if (cart.itemsCount > lineLimit)
     throw refuse('cart_full', 'A cart has a limit of lines.', { details: { limit: lineLimit } })
-  announceCart(tx, accountId, cart.version)
+  announceCart(tx, accountId, cart.version, cart.id)
   ctx.note({ cartId: cart.id, changes: done.changes } satisfies RecordedChange)
   return cart
 }
 
-/** Tells the account's devices of its cart's version, once the transaction has committed. */
-export function announceCart(tx: SqlTransaction, accountId: string, version: number): void {
-  announce(tx, cartTopic(accountId), JSON.stringify({ version }))
+/**
+ * Tells the account's devices of its cart's version, once the transaction has committed. With the cart's id they are told
+ * without another look at the database.
+ */
+export function announceCart(tx: SqlTransaction, accountId: string, version: number, cartId?: string): void {
+  announce(tx, cartTopic(accountId), JSON.stringify({ version, cartId }))
 }
 
 /**
@@ -41,7 +44,7 @@ export const revertChange =
   async (ctx: Changing, recorded: RecordedChange): Promise<Cart> => {
     const accountId = accountOf(ctx.scope)
     // What was gone already was not taken out, and is not put back.
-    if (recorded.changes.length === 0) return getCart(ctx.tx, accountId, currency)
+    if (recorded.changes.length === 0) return (await getCart(ctx.tx, accountId, currency)).cart
     const reverted = await revertLines(ctx.tx, { accountId, ...recorded, exactly })
     if (!reverted) throw refuse('undo_outdated', 'The cart has gone on since.')
     return finishChange(ctx, { changes: [], currency })
@@ -60,7 +63,12 @@ export async function removeLines(
   const accountId = accountOf(ctx.scope)
   const done = await writeLines(ctx.tx, { accountId, itemId, quantity: 0, ifMatch: ctx.ifMatch })
   if (done) return finishChange(ctx, { changes: done.changes, currency })
-  const cart = await getCart(ctx.tx, accountId, currency)
+  return noteUnchanged(ctx, currency)
+}
+
+/** The end of what turned out to change nothing: its undo will change nothing either. */
+export async function noteUnchanged(ctx: Changing, currency: string): Promise<Cart> {
+  const { cart } = await getCart(ctx.tx, accountOf(ctx.scope), currency)
   ctx.note({ cartId: cart.id, changes: [] } satisfies RecordedChange)
   return cart
 }

@@ -20,8 +20,10 @@ export interface CartNews {
 }
 
 /**
- * The version of an account's active cart, now and after each change. A signal only says when to look: what is told was read,
- * so that it is never older than what was told before, and changes that come close together are told as one.
+ * The version of an account's active cart, now and after each change. A signal that says which version its transaction has
+ * committed is passed on as it is (versions of an account only rise), so that a device is told without another look at the
+ * database; any other signal, a gap and the poll only say when to look. What is told is never older than what was told before,
+ * and changes that come while the last one is being told are told as one.
  */
 export async function* watchCart({
   bus,
@@ -32,26 +34,37 @@ export async function* watchCart({
 }: CartWatch): AsyncGenerator<CartNews> {
   let wake: (() => void) | undefined
   let stale = true
+  let heard: CartNews | undefined
+  let told: CartNews | undefined
   const look = () => {
     stale = true
     wake?.()
   }
-  const stops = [bus.subscribe(cartTopic(accountId), look), bus.onGap(look)]
+  const hear = (data: string) => {
+    const news = readNews(data)
+    if (!news || !told || news.version <= told.version) return look()
+    if (!heard || news.version > heard.version) heard = news
+    wake?.()
+  }
+  const stops = [bus.subscribe(cartTopic(accountId), hear), bus.onGap(look)]
   signal.addEventListener('abort', look, { once: true })
-  let told: string | undefined
   try {
     while (!signal.aborted) {
-      stale = false
-      const standing = await findCartStanding(database, accountId)
-      if (signal.aborted) return
-      const now = JSON.stringify(standing ?? null)
-      if (now !== told) {
-        told = now
-        yield { version: standing?.version ?? 0, cartId: standing?.id ?? null }
+      let news = heard
+      heard = undefined
+      if (stale) {
+        stale = false
+        const standing = await findCartStanding(database, accountId)
+        if (signal.aborted) return
+        news = { version: standing?.version ?? 0, cartId: standing?.id ?? null }
       }
-      if (stale || signal.aborted) continue
+      if (news && (news.version !== told?.version || news.cartId !== told.cartId)) {
+        told = news
+        yield news
+      }
+      if (stale || heard || signal.aborted) continue
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, poll)
+        const timer = setTimeout(look, poll)
         wake = () => {
           clearTimeout(timer)
           resolve()
@@ -62,5 +75,15 @@ export async function* watchCart({
   } finally {
     signal.removeEventListener('abort', look)
     for (const stop of stops) stop()
+  }
+}
+
+/** `undefined`: it does not say what there is now, only that something has changed. */
+function readNews(data: string): CartNews | undefined {
+  try {
+    const { version, cartId } = JSON.parse(data) as Partial<CartNews>
+    return Number.isSafeInteger(version) && typeof cartId === 'string' ? { version: version!, cartId } : undefined
+  } catch {
+    return undefined
   }
 }

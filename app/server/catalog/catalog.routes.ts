@@ -1,13 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import { refuse } from 'safepoint'
 import { z } from 'zod'
-import { documentedRead, isId, parseRequest, readCursor, writeCursor } from '../http.ts'
+import { documentedRead, isId, parseRequest, readCursor, sendHashed, writeCursor } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
-import { findProduct, listProducts } from './catalog.queries.ts'
+import type { CachedCatalog } from './cache-catalog.ts'
 import { product, productPage, productQuery } from './catalog.schema.ts'
+import { joinStock } from './join-stock.ts'
 import { drawProduct } from './pictures/draw-product.ts'
 
-export function catalogRoutes(app: FastifyInstance, { database }: Pantry): void {
+/** Kept by a browser, but asked about each time: the answer to that is mostly 304. */
+const revalidated = 'no-cache'
+
+export function catalogRoutes(app: FastifyInstance, { database }: Pantry, catalog: CachedCatalog): void {
   const tags = ['shop']
 
   app.get(
@@ -17,10 +21,11 @@ export function catalogRoutes(app: FastifyInstance, { database }: Pantry): void 
       const { search, limit, cursor } = parseRequest(productQuery, request.query)
       const [name, id] = readCursor(cursor, 2) ?? []
       const after = name !== undefined && id !== undefined && isId(id) ? ([name, id] as const) : undefined
-      const found = await listProducts(database, { search, limit: limit + 1, after })
-      const items = found.slice(0, limit)
+      const found = await catalog.listProducts({ search, limit: limit + 1, after })
+      const items = await joinStock(database, found.slice(0, limit))
       const last = items.at(-1)
-      return reply.send({ items, nextCursor: found.length > limit && last ? writeCursor([last.name, last.id]) : null })
+      const nextCursor = found.length > limit && last ? writeCursor([last.name, last.id]) : null
+      return sendHashed(reply.header('cache-control', revalidated), { items, nextCursor })
     },
   )
 
@@ -34,9 +39,11 @@ export function catalogRoutes(app: FastifyInstance, { database }: Pantry): void 
       open: true,
     }),
     async (request, reply) => {
-      const found = isId(request.params.id) ? await findProduct(database, request.params.id) : undefined
+      const { id } = request.params
+      const found = isId(id) ? await catalog.findProduct(id) : undefined
       if (!found) throw refuse('product_not_found', 'There is no such product.')
-      return reply.send(found)
+      const [read] = await joinStock(database, [found])
+      return sendHashed(reply.header('cache-control', revalidated), read!, found.version)
     },
   )
 

@@ -31,3 +31,12 @@ export interface Product {
   /** At least one. */
   readonly variants: readonly Variant[]
 }
+
+/** A product as the catalogue has it: what is kept in memory. How much there is of it changes by the second, and is not in it. */
+export interface CatalogProduct extends Omit<Product, 'variants'> {
+  readonly version: number
+  readonly variants: readonly Omit<Variant, 'stock'>[]
+}
+
+/** Told on every change of a product or a variant. */
+export const catalogTopic = 'catalog'

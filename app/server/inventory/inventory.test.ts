@@ -1,5 +1,7 @@
+import pg from 'pg'
 import { uuidv7, type SqlTransaction } from 'safepoint'
 import { expect, test } from 'vitest'
+import { until } from '../../../safepoint/test/support/until.ts'
 import { world } from '../test/world.ts'
 import { listAvailable } from './available-stock.ts'
 import { sumDemand, type StockLine } from './inventory.ts'
@@ -135,11 +137,39 @@ test('booking, releasing and returning balance with the ledger; booking or relea
 test('goods go in and out with a movement, and never below what is reserved', async () => {
   const variantId = await one(5)
   await reserve([{ variantId, quantity: 4 }])
-  expect(await committed((tx) => moveStock(tx, { variantId, delta: -2, reason: 'loss' }))).toBe(false)
-  expect(await committed((tx) => moveStock(tx, { variantId, delta: -1, reason: 'loss', note: 'broken' }))).toBe(true)
-  expect(await committed((tx) => moveStock(tx, { variantId, delta: 10, reason: 'delivery' }))).toBe(true)
-  expect(await committed((tx) => moveStock(tx, { variantId: uuidv7(), delta: 1, reason: 'delivery' }))).toBe(false)
+  const move = (delta: number, reason: 'loss' | 'delivery', note?: string) =>
+    committed((tx) => moveStock(tx, { variantId, delta, reason, ...(note !== undefined && { note }) }))
+  expect(await move(-2, 'loss')).toEqual({ movementId: undefined, onHand: 5, reserved: 4 })
+  expect(await move(-1, 'loss', 'broken')).toEqual({ movementId: expect.any(String), onHand: 4, reserved: 4 })
+  expect(await move(10, 'delivery')).toMatchObject({ onHand: 14, reserved: 4 })
+  expect(await committed((tx) => moveStock(tx, { variantId: uuidv7(), delta: 1, reason: 'delivery' }))).toBeUndefined()
   expect(await stockOf(variantId)).toEqual({ on_hand: 14, reserved: 4, moved: 14, held: 4 })
+})
+
+test('an order that waited for a delivery is served from it, not refused by the constraint', async () => {
+  const variantId = await one(1)
+  const delivering = new pg.Client({ connectionString: shop.url })
+  await delivering.connect()
+  try {
+    await delivering.query('begin')
+    await delivering.query('update pantry.stock set on_hand = on_hand + 10 where variant_id = $1', [variantId])
+    await delivering.query(
+      `insert into pantry.stock_movement (id, variant_id, delta, reason) values ($1, $2, 10, 'delivery')`,
+      [uuidv7(), variantId],
+    )
+    const waiting = [reserve([{ variantId, quantity: 5 }]), reserve([{ variantId, quantity: 4 }])]
+    await until(
+      async () =>
+        (await shop.sql(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`))
+          .length === 2,
+      { message: 'both orders wait for the row' },
+    )
+    await delivering.query('commit')
+    expect((await Promise.all(waiting)).map(({ reserved }) => reserved)).toEqual([true, true])
+  } finally {
+    await delivering.end()
+  }
+  expect(await stockOf(variantId)).toEqual({ on_hand: 11, reserved: 9, moved: 11, held: 9 })
 })
 
 test('the database itself refuses stock that is oversold or negative, whoever writes', async () => {

@@ -16,6 +16,24 @@ export type Reserved =
 
 export type MovementReason = 'delivery' | 'sale' | 'return' | 'correction' | 'loss'
 
+/** What the shelf has of a variant. */
+export interface StockLevel {
+  readonly onHand: number
+  /** Held by reservations whose time is not up. */
+  readonly reserved: number
+  /** Can be ordered now: on hand less reserved. */
+  readonly available: number
+}
+
+/** More than a shelf has: what is above is a slip of the keyboard. */
+export const stockLimit = 1_000_000_000
+
+export const levelOf = ({ onHand, reserved }: { readonly onHand: number; readonly reserved: number }): StockLevel => ({
+  onHand,
+  reserved,
+  available: onHand - reserved,
+})
+
 /** One entry a variant, in id order: stock rows are locked in one order everywhere, and demand is never split. */
 export function sumDemand(lines: readonly StockLine[]): StockLine[] {
   const demand = new Map<string, number>()

@@ -34,7 +34,10 @@ export async function reserveStock(
         from locked l
       ), taken as (
         update pantry.stock s
-        set reserved = w.live + case when w.on_hand - w.live >= w.quantity then w.quantity else 0 end,
+        -- from the locked row: what the update first reads is as old as the statement, and the constraints look at that, so that
+        -- goods which came in meanwhile would be an oversale
+        set on_hand = w.on_hand,
+          reserved = w.live + case when w.on_hand - w.live >= w.quantity then w.quantity else 0 end,
           version = s.version + 1,
           updated_at = clock_timestamp()
         from weighed w

@@ -3,11 +3,13 @@ import { announce } from '../announce.ts'
 import { accountOf } from '../accounts/accounts.ts'
 import { isId } from '../http.ts'
 import { releaseStock, returnStock } from '../inventory/settle-reservation.ts'
-import { gatewaySteps, type GatewayPayment } from '../payments/gateway-steps.ts'
+import { returnSteps, stepOf } from '../payments/gateway-steps.ts'
+import type { GatewayName, Reversal } from '../payments/gateways/gateway.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { movePayment, mustMovePayment } from '../payments/move-payment.ts'
-import type { Payment } from '../payments/payments.ts'
+import { atGateway, type GatewayPayment, type Payment } from '../payments/payments.ts'
 import { putLinesBack } from './cart-of-order.queries.ts'
+import { mailRefund } from './order-mails.ts'
 import { closeOrder, findOrder, getOrder, lockOrder, moveOrder, reopenOrder, type OrderNow } from './orders.queries.ts'
 import { decideCancel, isExpired, orderTopic, pathToCancelled, type Order, type OrderReason } from './orders.ts'
 import { cancelOrderInput, viewOrder, type OrderView } from './orders.schema.ts'
@@ -50,18 +52,7 @@ export function cancelSteps(gateways: OfferedGateways) {
         announce(tx, orderTopic(request.orderId))
       },
     }),
-    returnMoney: gatewaySteps(gateways).returnMoney,
-  }
-}
-
-/** What a payment is known by where its money is. */
-export function atGateway(payment: Payment): GatewayPayment {
-  return {
-    gateway: payment.gateway,
-    orderId: payment.orderId,
-    amount: payment.amount.amount,
-    ...(payment.gatewayReference !== undefined && { reference: payment.gatewayReference }),
-    ...(payment.status === 'requires_action' && payment.checkout?.id !== undefined && { pageId: payment.checkout.id }),
+    ...returnSteps(gateways),
   }
 }
 
@@ -70,7 +61,7 @@ export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>
   const { payment } = (await ctx.read((tx) => moneyToReturn(tx, request, ctx.operationId)))
     ? await ctx.steps.claim(request)
     : { payment: null }
-  const reversal = payment ? await ctx.steps.returnMoney(payment) : undefined
+  const reversal = payment && (await ctx.steps[stepOf('returnMoney', payment.gateway as GatewayName)](payment))
   return ctx.finish<OrderView>(async (tx) => {
     const found = mustFind(await lockOrder(tx, request.orderId, request.accountId))
     const { order } = found
@@ -80,7 +71,7 @@ export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>
     if (decision.cancel === 'return-money') {
       // It was opened, or paid, since the claim: the claim has to be made again.
       if (!payment || !reversal) throw conflict('A payment of this order has just begun.', { retryAfterMs: 1000 })
-      await settleReturned(tx, decision.payment, reversal.status === 'refunded')
+      await settleReturned(tx, order, decision.payment, reversal)
     }
     const sold = order.status === 'completed'
     const reason = isExpired(order, found.now) ? 'expired' : request.reason
@@ -89,7 +80,7 @@ export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>
       tx,
       order.id,
       order.status,
-      pathToCancelled(order.status).map((to) => ({ to, reason, note: request.note })),
+      pathToCancelled(order.status).map((to) => ({ to, reason, note: request.note, actor: ctx.actor })),
     )
     // Locks the cart before the stock, as placing does. What was bought and cancelled is not wanted; what is undone never was.
     if (!sold || reason === 'undone') await putLinesBack(tx, order.accountId, order.lines)
@@ -112,15 +103,37 @@ async function moneyToReturn(tx: SqlTransaction, request: CancelRequest, operati
   return mayCancel(order, operationId).cancel === 'return-money'
 }
 
+/** What `returnMoney` answers. */
+export type Returned = Reversal & { readonly pageOpen?: boolean }
+
 /** A page on which nobody paid is `voided`; whatever was taken has been given back, and its payment went that way. */
-async function settleReturned(tx: SqlTransaction, payment: Payment, refunded: boolean): Promise<void> {
-  if (payment.status === 'requires_action' && !refunded)
-    return mustMovePayment(tx, payment.id, ['requires_action'], 'voided')
-  if (payment.status === 'requires_action') {
-    await mustMovePayment(tx, payment.id, ['requires_action'], 'captured')
-    await mustMovePayment(tx, payment.id, ['captured'], 'refunding')
+export async function settleReturned(
+  tx: SqlTransaction,
+  order: Pick<Order, 'id' | 'accountId'>,
+  payment: Payment,
+  reversal: Returned,
+  { unwanted = false }: { readonly unwanted?: boolean } = {},
+): Promise<void> {
+  const { id, status, amount } = payment
+  const taken = status === 'captured' || status === 'refunding'
+  if (!taken && reversal.status !== 'refunded') {
+    const pageOpen = reversal.status === 'nothing_taken' && reversal.pageOpen === true
+    if (status !== 'voided' && status !== 'failed') await mustMovePayment(tx, id, [status], 'voided', { pageOpen })
+    return
   }
-  await mustMovePayment(tx, payment.id, ['refunding'], 'refunded')
+  const captured = reversal.status === 'refunded' ? reversal.payment.captured : payment.captured
+  const details = {
+    captured,
+    ...(unwanted && { unwanted }),
+    ...(reversal.status === 'refunded' && { gatewayReference: reversal.payment.id }),
+  }
+  if (!taken) await mustMovePayment(tx, id, [status], 'captured', details)
+  if (status !== 'refunding') await mustMovePayment(tx, id, ['captured'], 'refunding')
+  await mustMovePayment(tx, id, ['refunding'], 'refunded', { captured, refunded: captured })
+  await mailRefund(tx, order, {
+    paymentId: id,
+    amount: { amount: captured - payment.refunded, currency: amount.currency },
+  })
 }
 
 /** Throws `order_shipped`, and `conflict` while a payment is under way. */
@@ -157,6 +170,7 @@ export function cancelOrder({ gateways }: { readonly gateways: OfferedGateways }
     keep: 'Money that was given back is not taken again, and released stock may be somebody else’s: order again instead.',
     // As long as a gateway may be away.
     deadline: 24 * 3600_000,
+    undoOrder: 'ordered',
     steps: cancelSteps(gateways),
     run: async (ctx, input) => {
       const accountId = accountOf(ctx.scope)

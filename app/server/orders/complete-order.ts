@@ -3,13 +3,14 @@ import { announce } from '../announce.ts'
 import { sumDemand, type StockLine } from '../inventory/inventory.ts'
 import { extendReservation, reserveStock } from '../inventory/reserve-stock.ts'
 import { bookStock } from '../inventory/settle-reservation.ts'
-import { queueMail } from '../mail/queue-mail.ts'
+import { mailConfirmation, mailReceipt } from './order-mails.ts'
+import { releaseCharge } from '../payments/move-payment.ts'
 import { getOrder, lockOrder, moveOrder, type OrderNow } from './orders.queries.ts'
 import { orderTopic, outOfStock, type Order } from './orders.ts'
 
 /**
- * Ends an order whose payment is captured: the stock leaves, the receipt is queued. Throws `out_of_stock` when what was
- * reserved has gone to somebody else: then the money has to go back.
+ * Ends an order whose payment is captured: the stock leaves, the receipt is queued, and whoever was in charge of the payment
+ * is no more. Throws `out_of_stock` when what was reserved has gone to somebody else: then the money has to go back.
  */
 export async function completeOrder(
   tx: SqlTransaction,
@@ -31,12 +32,9 @@ export async function completeOrder(
     { to: 'payment_verified', reason: 'captured' },
     { to: 'completed', reason: 'booked' },
   ])
-  await queueMail(tx, {
-    once: `receipt:${orderId}`,
-    accountId: order.accountId,
-    template: 'receipt',
-    data: { orderId, paymentId: order.payment?.id, total: order.total },
-  })
+  await releaseCharge(tx, found.order.payment.id, by.operationId)
+  await mailConfirmation(tx, order)
+  await mailReceipt(tx, order)
   announce(tx, orderTopic(orderId))
   return (await getOrder(tx, orderId)).order
 }

@@ -43,6 +43,7 @@ describe('confirming an order', () => {
       stock: [{ on_hand: 3, reserved: 0, moved: 3 }],
       history: paid,
       mails: 1,
+      mailed: ['confirmation', 'receipt'],
       charges: 1,
       net: 25_000,
     })

@@ -1,12 +1,16 @@
 import { conflict, refuse, transactionStep, type SqlTransaction } from 'safepoint'
 import { announce } from '../announce.ts'
 import type { Money } from '../catalog/money.ts'
-import { assertOffered, gatewaySteps, type GatewayPayment } from '../payments/gateway-steps.ts'
+import type { Enqueue } from '../jobs.ts'
+import { assertOffered } from '../payments/gateway-calls.ts'
+import { chargeSteps, pageSteps } from '../payments/gateway-steps.ts'
+import { movePayment, mustMovePayment, openPayment, releaseCharge, takeCharge } from '../payments/move-payment.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
-import { openPayment, movePayment, mustMovePayment } from '../payments/move-payment.ts'
-import type { CheckoutPage } from '../payments/payments.ts'
-import { atGateway, mustFind } from './cancel-order.ts'
+import { atGateway, type CheckoutPage, type GatewayPayment } from '../payments/payments.ts'
+import { settleLater } from '../payments/settle-later.ts'
+import { mustFind } from './cancel-order.ts'
 import { holdStock, restoreHold } from './complete-order.ts'
+import { mailPaymentFailed } from './order-mails.ts'
 import { getOrder, lockOrder, moveOrder, renewReservedUntil, type OrderMove, type OrderNow } from './orders.queries.ts'
 import { decideConfirm, orderTopic, type Order } from './orders.ts'
 
@@ -39,96 +43,118 @@ const chargeHold = 30 * 24 * 3600_000
 /** Stripe keeps a page open for half an hour at least. */
 const shortestPage = 31 * 60_000
 
-export function confirmSteps({ gateways, hold }: { readonly gateways: OfferedGateways; readonly hold: number }) {
-  const begin = async (
-    tx: SqlTransaction,
-    { order }: OrderNow,
-    { gateway, hosted }: ConfirmRequest,
-  ): Promise<Begun> => {
-    assertOffered(gateways, gateway, order.total.currency)
-    await renewReservedUntil(tx, order.id, hosted ? Math.max(hold, shortestPage) : hold)
-    await holdStock(tx, order, hosted ? Math.max(hold, shortestPage) : chargeHold)
-    await moveOrder(tx, order.id, order.status, pathToPayment(order, hosted))
-    const { amount, currency } = order.total
-    const payment = await openPayment(tx, {
-      orderId: order.id,
-      gateway,
-      status: hosted ? 'created' : 'processing',
-      amount,
-      currency,
-    })
-    announce(tx, orderTopic(order.id))
-    const renewed = await getOrder(tx, order.id)
-    const pageUntil = Math.max(renewed.order.reservedUntil.getTime(), payment.createdAt.getTime() + shortestPage)
-    return {
-      plan: 'new',
-      paymentId: payment.id,
-      total: order.total,
-      begunAt: payment.createdAt.toISOString(),
-      pageUntil: new Date(pageUntil).toISOString(),
-    }
-  }
+export interface ConfirmStepsOptions {
+  readonly gateways: OfferedGateways
+  /** How long stock is held for an unpaid order, in milliseconds. */
+  readonly hold: number
+  readonly enqueue: Enqueue
+}
 
-  /** The attempt is over: its payment is void, or refunded when it was recorded as captured; the order can be confirmed again. */
-  const takeBack = async (tx: SqlTransaction, orderId: string, plan: Plan): Promise<void> => {
-    if (plan.plan === 'paid') return
-    const found = mustFind(await lockOrder(tx, orderId))
-    const refunded = await movePayment(tx, plan.paymentId, ['refunding'], 'refunded')
-    if (!refunded && plan.plan === 'waiting') await movePayment(tx, plan.paymentId, ['processing'], 'requires_action')
-    if (!refunded && plan.plan === 'new')
-      await movePayment(tx, plan.paymentId, ['created', 'processing', 'requires_action'], 'voided')
-    if (found.order.status === 'processing') {
-      await moveOrder(tx, orderId, 'processing', [
-        { to: 'failed', reason: 'attempt_undone' },
-        { to: 'awaiting_payment', reason: 'reopened' },
-      ])
-    }
-    await restoreHold(tx, found)
-    announce(tx, orderTopic(orderId))
-  }
-
-  const { charge, openPage, settleWaiting } = gatewaySteps(gateways)
+/** Begins an attempt to pay a locked order: its stock is held, its payment opened, and the run `by` is in charge of that. */
+export async function beginPayment(
+  tx: SqlTransaction,
+  { order }: OrderNow,
+  { gateway, hosted }: ConfirmRequest,
+  { gateways, hold, by }: Omit<ConfirmStepsOptions, 'enqueue'> & { readonly by: string },
+): Promise<Begun> {
+  assertOffered(gateways, gateway, { currency: order.total.currency })
+  await renewReservedUntil(tx, order.id, hosted ? Math.max(hold, shortestPage) : hold)
+  await holdStock(tx, order, hosted ? Math.max(hold, shortestPage) : chargeHold)
+  await moveOrder(tx, order.id, order.status, pathToPayment(order, hosted))
+  const payment = await openPayment(tx, {
+    orderId: order.id,
+    gateway,
+    status: hosted ? 'created' : 'processing',
+    ...order.total,
+    handledBy: by,
+  })
+  announce(tx, orderTopic(order.id))
+  const renewed = await getOrder(tx, order.id)
+  const pageUntil = Math.max(renewed.order.reservedUntil.getTime(), payment.createdAt.getTime() + shortestPage)
   return {
-    /** Claims the order for this attempt, by compare-and-set, and writes its payment. */
-    prepare: transactionStep<ConfirmRequest, Plan>({
-      run: async (tx, request) => {
-        const found = mustFind(await lockOrder(tx, request.orderId, request.accountId))
-        const decision = decideConfirm(found.order, request)
-        switch (decision.confirm) {
-          case 'refused':
-            if (decision.because === 'cancelled') throw refuse('order_cancelled', 'The order is cancelled.')
-            throw conflict('A payment of this order is under way.', {
-              retryAfterMs: 1000,
-              details: { status: found.order.status },
-            })
-          case 'paid':
-            return { plan: 'paid' }
-          case 'waiting': {
-            const { payment, close } = decision
-            await mustMovePayment(tx, payment.id, ['requires_action'], 'processing')
-            return { plan: 'waiting', paymentId: payment.id, payment: atGateway(payment), close }
-          }
-          case 'start':
-            return begin(tx, found, request)
-        }
-      },
-      undo: (tx, { request, response }) => takeBack(tx, request.orderId, response),
-    }),
+    plan: 'new',
+    paymentId: payment.id,
+    total: order.total,
+    begunAt: payment.createdAt.toISOString(),
+    pageUntil: new Date(pageUntil).toISOString(),
+  }
+}
 
-    settleWaiting,
+/** Claims an order for an attempt to pay it, by compare-and-set, and answers what that takes. */
+export async function planPayment(
+  tx: SqlTransaction,
+  found: OrderNow,
+  request: ConfirmRequest,
+  options: ConfirmStepsOptions & { readonly by: string },
+): Promise<Plan> {
+  const { order } = found
+  const decision = decideConfirm(order, request, options.by)
+  switch (decision.confirm) {
+    case 'refused':
+      if (decision.because === 'cancelled') throw refuse('order_cancelled', 'The order is cancelled.')
+      throw conflict('A payment of this order is under way.', {
+        retryAfterMs: 1000,
+        details: { status: order.status },
+      })
+    case 'paid':
+      return { plan: 'paid' }
+    case 'waiting': {
+      const { payment, close } = decision
+      await takeCharge(tx, payment.id, options.by)
+      await mustMovePayment(tx, payment.id, ['requires_action'], 'processing')
+      return { plan: 'waiting', paymentId: payment.id, payment: atGateway(payment), close }
+    }
+    case 'start': {
+      // The page of an attempt that was declined may still be open: it is closed, or what was paid there goes back.
+      if (order.payment && order.payment.pageId !== undefined) await settleLater(tx, options.enqueue, order.payment.id)
+      return beginPayment(tx, found, request, options)
+    }
+  }
+}
+
+/**
+ * Takes an attempt back: its payment is void, or refunded when it was recorded as captured, and what still comes of it goes
+ * back; the order can be confirmed again.
+ */
+export async function takePlanBack(tx: SqlTransaction, orderId: string, plan: Plan, by: string): Promise<void> {
+  if (plan.plan === 'paid') return
+  const found = mustFind(await lockOrder(tx, orderId))
+  const { paymentId } = plan
+  const refunded = await movePayment(tx, paymentId, ['refunding'], 'refunded', {
+    refunded: found.order.payment?.captured,
+  })
+  if (!refunded && plan.plan === 'waiting') await movePayment(tx, paymentId, ['processing'], 'requires_action')
+  if (!refunded && plan.plan === 'new')
+    await movePayment(tx, paymentId, ['created', 'processing', 'requires_action'], 'voided', { unwanted: true })
+  if (found.order.status === 'processing') {
+    await moveOrder(tx, orderId, 'processing', [
+      { to: 'failed', reason: 'attempt_undone' },
+      { to: 'awaiting_payment', reason: 'reopened' },
+    ])
+  }
+  await releaseCharge(tx, paymentId, by)
+  await restoreHold(tx, found)
+  announce(tx, orderTopic(orderId))
+}
+
+/** What comes after the plan, wherever it was made: of `order.confirm` and of `payment.create-from-cart`. */
+export function paymentSteps(options: ConfirmStepsOptions) {
+  const { gateways, enqueue } = options
+  return {
+    ...pageSteps(gateways),
 
     /** The page that was open is closed: its payment is void, and the one that is wanted begins. */
-    replace: transactionStep<ConfirmRequest & { readonly closed: string }, Begun>({
-      run: async (tx, request) => {
+    replace: transactionStep<ConfirmRequest & { readonly closed: string; readonly pageOpen: boolean }, Begun>({
+      run: async (tx, request, { operationId: by }) => {
         const found = mustFind(await lockOrder(tx, request.orderId))
-        await mustMovePayment(tx, request.closed, ['processing'], 'voided')
-        return begin(tx, found, request)
+        await mustMovePayment(tx, request.closed, ['processing'], 'voided', { pageOpen: request.pageOpen })
+        await releaseCharge(tx, request.closed, by)
+        // Should money have come there all the same, this finds it.
+        await settleLater(tx, enqueue, request.closed)
+        return beginPayment(tx, found, request, { ...options, by })
       },
-      undo: (tx, { request, response }) => takeBack(tx, request.orderId, response),
+      undo: (tx, { request, response }, { operationId }) => takePlanBack(tx, request.orderId, response, operationId),
     }),
-
-    charge,
-    openPage,
 
     /** Writes down what the gateway answered, before anything is built on it. */
     record: transactionStep<
@@ -137,13 +163,18 @@ export function confirmSteps({ gateways, hold }: { readonly gateways: OfferedGat
         readonly paymentId: string
         readonly status: 'captured' | 'requires_action' | 'processing'
         readonly reference: string
+        readonly captured?: number
         readonly checkout?: CheckoutPage
       },
       null
     >({
-      run: async (tx, { orderId, paymentId, status, reference, checkout }) => {
+      run: async (tx, { orderId, paymentId, status, reference, captured, checkout }) => {
         const { order } = mustFind(await lockOrder(tx, orderId))
-        await mustMovePayment(tx, paymentId, ['processing'], status, { gatewayReference: reference, checkout })
+        await mustMovePayment(tx, paymentId, ['processing'], status, {
+          gatewayReference: reference,
+          captured,
+          checkout,
+        })
         if (order.status === 'awaiting_payment')
           await moveOrder(tx, orderId, order.status, [{ to: 'processing', reason: 'page_paid' }])
         announce(tx, orderTopic(orderId))
@@ -164,19 +195,36 @@ export function confirmSteps({ gateways, hold }: { readonly gateways: OfferedGat
       },
       null
     >({
-      run: async (tx, { orderId, paymentId, code, reference }) => {
+      run: async (tx, { orderId, paymentId, code, reference }, { operationId }) => {
         const found = mustFind(await lockOrder(tx, orderId))
         await mustMovePayment(tx, paymentId, ['processing'], 'failed', {
           declineCode: code,
           ...(reference !== null && { gatewayReference: reference }),
         })
+        await releaseCharge(tx, paymentId, operationId)
         await moveOrder(tx, orderId, 'processing', [{ to: 'failed', reason: 'declined' }])
         await restoreHold(tx, found)
+        await mailPaymentFailed(tx, found.order, { id: paymentId })
         announce(tx, orderTopic(orderId))
         return null
       },
       keep: 'An attempt that was declined stays in the history of its order; nothing was taken.',
     }),
+  }
+}
+
+export type PaymentSteps = ReturnType<typeof paymentSteps>
+
+export function confirmSteps(options: ConfirmStepsOptions) {
+  return {
+    /** Claims the order for this attempt, and writes its payment. */
+    prepare: transactionStep<ConfirmRequest, Plan>({
+      run: async (tx, request, { operationId: by }) =>
+        planPayment(tx, mustFind(await lockOrder(tx, request.orderId, request.accountId)), request, { ...options, by }),
+      undo: (tx, { request, response }, { operationId }) => takePlanBack(tx, request.orderId, response, operationId),
+    }),
+    ...paymentSteps(options),
+    ...chargeSteps(options.gateways),
   }
 }
 

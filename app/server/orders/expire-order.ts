@@ -1,15 +1,21 @@
-import { defineOperation, isSafepointError, type Safepoint, type SqlTransaction } from 'safepoint'
+import { defineOperation, isSafepointError, operationStep, type Safepoint, type SqlTransaction } from 'safepoint'
 import { z } from 'zod'
 import type { Job } from '../jobs.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
-import { cancelSteps, runCancel } from './cancel-order.ts'
-import { listExpiredOrders } from './orders.queries.ts'
+import { isWaiting } from '../payments/payments.ts'
+import { cancelSteps, mustFind, runCancel } from './cancel-order.ts'
+import { findOrder, listExpiredOrders } from './orders.queries.ts'
+import { isExpired, shopScope } from './orders.ts'
+import type { SettlePayment } from './settle-payment.ts'
 
-/** Whose keys the shop's own operations have. */
-const shopScope = 'shop'
+export interface ExpireOrderOptions {
+  readonly gateways: OfferedGateways
+  /** Asks the gateway first: what was paid in time is completed, not refunded. */
+  readonly settlePayment: SettlePayment
+}
 
 /** Cancels an unpaid order whose reservation has run out, and does nothing to any other. */
-export function expireOrder({ gateways }: { readonly gateways: OfferedGateways }) {
+export function expireOrder({ gateways, settlePayment }: ExpireOrderOptions) {
   return defineOperation({
     name: 'order.expire',
     input: z.strictObject({ orderId: z.uuid() }),
@@ -18,8 +24,26 @@ export function expireOrder({ gateways }: { readonly gateways: OfferedGateways }
     uncancellable: 'The time of this order is up.',
     keep: 'Its stock may be somebody else’s by now; the cart has the lines back, and can be ordered again.',
     deadline: 24 * 3600_000,
-    steps: cancelSteps(gateways),
-    run: (ctx, input) => runCancel(ctx, { orderId: input.orderId, reason: 'expired' }),
+    undoOrder: 'ordered',
+    steps: {
+      look: operationStep(() => settlePayment, { keep: 'What has happened at the gateway has happened.' }),
+      ...cancelSteps(gateways),
+    },
+    async run(ctx, { orderId }) {
+      const waiting = await ctx.read(async (tx) => {
+        const { order, now } = mustFind(await findOrder(tx, orderId))
+        const { payment } = order
+        return isExpired(order, now) &&
+          payment &&
+          isWaiting(payment) &&
+          order.closingBy === undefined &&
+          payment.handledBy === undefined
+          ? payment.id
+          : undefined
+      })
+      if (waiting !== undefined) await ctx.steps.look({ paymentId: waiting })
+      return runCancel(ctx, { orderId, reason: 'expired' })
+    },
   })
 }
 

@@ -53,6 +53,30 @@ export const orderProblems: ProblemTable = {
     },
     remedy: 'The lines are back in the cart: order again.',
   },
+  order_not_paid: {
+    status: 409,
+    title: { en: 'The order is not paid', he: 'ההזמנה לא שולמה' },
+    detail: {
+      en: 'Only an order that is completed is shipped; this one is {status}.',
+      he: 'רק הזמנה שהושלמה נשלחת; מצב הזמנה זו הוא {status}.',
+    },
+    remedy: 'Wait until it is completed.',
+  },
+  nothing_to_refund: {
+    status: 409,
+    title: { en: 'Nothing to refund', he: 'אין מה להחזיר' },
+    detail: { en: 'Nothing of this order is taken.', he: 'לא נגבה דבר עבור הזמנה זו.' },
+    remedy: 'Read the order afresh: it may be unpaid, or its money may be back already.',
+  },
+  refund_too_large: {
+    status: 422,
+    title: { en: 'More than was paid', he: 'יותר ממה ששולם' },
+    detail: {
+      en: 'That is more than is left of what was paid; `left` says how much is. Nothing was given back.',
+      he: 'הסכום גדול ממה שנותר מהתשלום; ב-`left` מופיעה היתרה. דבר לא הוחזר.',
+    },
+    remedy: 'Give back `left` at the most, under a new key.',
+  },
   order_shipped: {
     status: 409,
     title: { en: 'The order is on its way', he: 'ההזמנה כבר בדרך' },

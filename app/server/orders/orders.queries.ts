@@ -3,7 +3,7 @@ import type { Reader } from '../database.ts'
 import { paymentOf, type PaymentRow } from '../payments/payments.ts'
 import type { AddressSnapshot, Order, OrderChange, OrderReason, OrderStatus } from './orders.ts'
 
-interface OrderRow {
+export interface OrderRow {
   id: string
   account_id: string
   cart_id: string
@@ -25,13 +25,14 @@ interface OrderRow {
   payment: PaymentRow | null
 }
 
-const orderSelect = `
+/** An order as {@link orderOf} reads it; `o` is its row. */
+export const orderSelect = `
   select o.*, clock_timestamp() as now,
     (select json_agg(json_build_object('id', l.id, 'product_id', l.product_id, 'variant_id', l.variant_id, 'name', l.name,
         'quantity', l.quantity, 'unit_price', l.unit_price) order by l.position)
       from pantry.order_line l where l.order_id = o.id) as lines,
     (select to_json(p) from pantry.payment p where p.order_id = o.id
-      order by (p.status in ('created', 'requires_action', 'processing', 'captured', 'refunding')) desc, p.id desc limit 1) as payment
+      order by p.unwanted, (p.status in ('created', 'requires_action', 'processing', 'captured', 'refunding')) desc, p.id desc limit 1) as payment
   from pantry.orders o`
 
 /** An order as it stands, and the database's clock with it. */
@@ -40,7 +41,7 @@ export interface OrderNow {
   readonly now: Date
 }
 
-function orderOf(row: OrderRow): OrderNow {
+export function orderOf(row: OrderRow): OrderNow {
   const { currency } = row
   const order: Order = {
     id: row.id,
@@ -138,10 +139,11 @@ export async function listOrderHistory(reader: Reader, id: string): Promise<Orde
     to_status: OrderStatus
     reason: OrderReason
     note: string | null
+    actor: string | null
     at: Date
   }>({
     name: 'orders_history',
-    text: 'select from_status, to_status, reason, note, at from pantry.order_history where order_id = $1::uuid order by seq',
+    text: 'select from_status, to_status, reason, note, actor, at from pantry.order_history where order_id = $1::uuid order by seq',
     values: [id],
   })
   return rows.map((row) => ({
@@ -149,6 +151,7 @@ export async function listOrderHistory(reader: Reader, id: string): Promise<Orde
     to: row.to_status,
     reason: row.reason,
     note: row.note ?? undefined,
+    actor: row.actor ?? undefined,
     at: row.at,
   }))
 }
@@ -226,6 +229,7 @@ export interface OrderMove {
   readonly to: OrderStatus
   readonly reason: OrderReason
   readonly note?: string | undefined
+  readonly actor?: string | undefined
 }
 
 /**
@@ -239,12 +243,12 @@ export async function moveOrder(
   path: readonly OrderMove[],
 ): Promise<void> {
   let at = from
-  for (const { to, reason, note } of path) {
+  for (const { to, reason, note, actor } of path) {
     const { rowCount } = await tx.query({
       name: 'orders_move',
-      text: `update pantry.orders set status = $3::text, reason = $4::text, note = $5::text
+      text: `update pantry.orders set status = $3::text, reason = $4::text, note = $5::text, actor = $6::text
         where id = $1::uuid and status = $2::text`,
-      values: [id, at, to, reason, note ?? null],
+      values: [id, at, to, reason, note ?? null, actor ?? null],
     })
     if (rowCount !== 1) throw conflict(`The order is no longer ${at}.`)
     at = to
@@ -277,39 +281,4 @@ export async function reopenOrder(tx: SqlTransaction, id: string, by: string): P
     text: 'update pantry.orders set closing_by = null where id = $1::uuid and closing_by = $2::uuid',
     values: [id, by],
   })
-}
-
-/** A copy of one of the account's own addresses. */
-export async function findAddressSnapshot(
-  tx: SqlTransaction,
-  id: string,
-  accountId: string,
-): Promise<AddressSnapshot | undefined> {
-  const { rows } = await tx.query<{
-    name: string
-    line1: string
-    line2: string | null
-    city: string
-    region: string | null
-    postal_code: string
-    country: string
-    phone: string | null
-  }>({
-    name: 'orders_address',
-    text: `select name, line1, line2, city, region, postal_code, country, phone from pantry.address
-      where id = $1::uuid and account_id = $2::uuid and deleted_at is null`,
-    values: [id, accountId],
-  })
-  const row = rows[0]
-  if (!row) return undefined
-  return {
-    name: row.name,
-    line1: row.line1,
-    ...(row.line2 !== null && { line2: row.line2 }),
-    city: row.city,
-    ...(row.region !== null && { region: row.region }),
-    postalCode: row.postal_code,
-    country: row.country,
-    ...(row.phone !== null && { phone: row.phone }),
-  }
 }

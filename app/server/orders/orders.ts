@@ -48,6 +48,15 @@ export type OrderReason =
   | 'reopened'
   | 'captured'
   | 'booked'
+  /** Paid, and what was reserved had gone to somebody else: the money goes back. */
+  | 'out_of_stock'
+  /** Not what was asked for was paid: it goes back. */
+  | 'wrong_amount'
+  /** The gateway gave the payment up; nothing was taken. */
+  | 'payment_ended'
+  | 'shipped'
+  | 'partly_refunded'
+  | 'refunded'
   | 'customer_cancel'
   | 'undone'
   | 'expired'
@@ -93,6 +102,8 @@ export interface OrderChange {
   readonly to: OrderStatus
   readonly reason: OrderReason
   readonly note: string | undefined
+  /** The account that made it; `undefined`: the shop itself. */
+  readonly actor: string | undefined
   readonly at: Date
 }
 
@@ -118,6 +129,8 @@ export function decideCancel(order: Order, by?: string): CancelDecision {
     return { cancel: 'refused', because: 'payment_under_way' }
   if (undecided.includes(order.status)) return { cancel: 'refused', because: 'payment_under_way' }
   const { payment } = order
+  if (payment?.handledBy !== undefined && payment.handledBy !== by)
+    return { cancel: 'refused', because: 'payment_under_way' }
   if (payment === undefined || !isLive(payment)) return { cancel: 'at-once' }
   if (payment.status === 'created' || payment.status === 'processing')
     return { cancel: 'refused', because: 'payment_under_way' }
@@ -142,20 +155,32 @@ export type ConfirmDecision =
   | { readonly confirm: 'start' }
   | { readonly confirm: 'refused'; readonly because: 'cancelled' | 'payment_under_way' }
 
-/** What confirming the order takes. */
+/** What confirming the order takes. `by` is the run that asks. */
 export function decideConfirm(
   order: Order,
   wish: { readonly gateway: string; readonly hosted: boolean },
+  by?: string,
 ): ConfirmDecision {
   if (order.status === 'cancelled') return { confirm: 'refused', because: 'cancelled' }
   const { payment } = order
   if (order.status === 'completed' && payment?.status === 'captured') return { confirm: 'paid' }
   const open = order.status === 'pending' || order.status === 'awaiting_payment' || order.status === 'failed'
   if (!open || order.closingBy !== undefined) return { confirm: 'refused', because: 'payment_under_way' }
+  if (payment?.handledBy !== undefined && payment.handledBy !== by)
+    return { confirm: 'refused', because: 'payment_under_way' }
   if (payment === undefined || !isLive(payment)) return { confirm: 'start' }
   if (payment.status !== 'requires_action') return { confirm: 'refused', because: 'payment_under_way' }
   return { confirm: 'waiting', payment, close: !(wish.hosted && payment.gateway === wish.gateway) }
 }
+
+/** The way to `processing` for an order whose money is here; from `failed` it is a late capture. */
+export function pathToProcessing(from: OrderStatus): readonly OrderStatus[] {
+  if (from === 'processing') return []
+  return from === 'pending' ? ['awaiting_payment', 'processing'] : ['processing']
+}
+
+/** Whose keys the shop's own operations have. */
+export const shopScope = 'shop'
 
 /** What watchers of an order listen for. */
 export const orderTopic = (orderId: string): string => `order:${orderId}`

@@ -1,75 +1,82 @@
-import { outsideStep, refuse, SafepointError, type CallContext } from 'safepoint'
-import { GatewayError } from './gateways/gateway-error.ts'
+import { outsideStep, SafepointError, type CallContext } from 'safepoint'
+import { callOf, giveUp, repeatsRefunds, reversePayment, speak, stepTimeout } from './gateway-calls.ts'
 import type {
   ChargeRequest,
   ChargeResult,
   Checkout,
   CheckoutRequest,
-  Gateway,
-  GatewayCall,
   GatewayName,
+  RefundResult,
   Reversal,
 } from './gateways/gateway.ts'
 import type { OfferedGateways } from './offered-gateways.ts'
+import type { GatewayPayment } from './payments.ts'
+import { findStanding, isExact, standingOf, type Standing } from './standing.ts'
 
-/** Of one attempt, its answer included, in milliseconds. The engine's own limit is a little later, so that this one speaks. */
-const callTimeout = 10_000
-const stepTimeout = callTimeout + 2000
+/** Whatever only reads, or may be done again at any time. */
+const always = { repeat: { window: 365 * 24 * 3600_000 } }
 
-/** What a payment is known by at its gateway: the page it is paid on, or the payment itself. */
-export interface GatewayPayment {
-  readonly gateway: string
-  readonly orderId: string
-  readonly pageId?: string | undefined
-  readonly reference?: string | undefined
-  readonly amount: number
+const gatewayNames = ['stripe', 'razorpay', 'cardcom'] as const satisfies readonly GatewayName[]
+
+/** The step of one gateway: a step declares once how it is settled, and each gateway has its own means. */
+export function stepOf<Prefix extends string>(prefix: Prefix, gateway: GatewayName) {
+  return `${prefix}${gateway[0]!.toUpperCase()}${gateway.slice(1)}` as `${Prefix}${Capitalize<GatewayName>}`
 }
 
-/** How a payment that waits for its customer stands. */
-export type Waiting =
-  | { readonly state: 'open'; readonly url: string | null }
-  | { readonly state: 'paid'; readonly reference: string }
-  /** Nobody can pay it any more, and nothing of it is kept. */
-  | { readonly state: 'gone' }
+function stepsOf<Prefix extends string, S>(prefix: Prefix, make: (gateway: GatewayName) => S) {
+  return Object.fromEntries(gatewayNames.map((name) => [stepOf(prefix, name), make(name)])) as {
+    readonly [Name in `${Prefix}${Capitalize<GatewayName>}`]: S
+  }
+}
 
-/** The calls to gateways, as steps that `order.confirm`, `order.cancel` and, later, whatever else moves money are made of. */
-export function gatewaySteps(gateways: OfferedGateways) {
-  const { charge: chargeSettling } = gateways.settling
-  const reverse = async (
-    gateway: string,
-    payment: { paymentId: string; order: string },
-    context: CallContext,
-  ): Promise<Reversal> => speak(() => gateways.get(gateway).reverse(payment, callOf(context)), { certain: false })
-
-  return {
-    /** Takes money from a saved payment method. A decline is an answer. */
-    charge: outsideStep<{ gateway: string; charge: ChargeRequest }, ChargeResult>({
+/** `chargeStripe`, `chargeCardcom`, …: take money from a saved payment method. A decline is an answer. */
+export function chargeSteps(gateways: OfferedGateways) {
+  return stepsOf('charge', (name) => {
+    const { methods, repeatWindow } = gateways.names.includes(name)
+      ? gateways.get(name).settling.charge
+      : { methods: [], repeatWindow: 0 }
+    return outsideStep<ChargeRequest, ChargeResult>({
       timeout: stepTimeout,
-      call: ({ gateway, charge }, context) =>
-        speak(() => gateways.get(gateway).charge(charge, callOf(context)), { certain: context.attempt === 1 }),
+      call: (charge, context) =>
+        speak(() => gateways.get(name).charge(charge, callOf(context)), context.attempt === 1 ? 'first' : 'nothing'),
       settle: {
-        ...(chargeSettling.methods.includes('close') && {
-          close: async ({ gateway, charge }, context) => {
-            await speak(() => gateways.get(gateway).closeCharge(charge, callOf(context)), { certain: false })
+        ...(methods.includes('close') && {
+          close: async (charge: ChargeRequest, context: CallContext) => {
+            await speak(() => gateways.get(name).closeCharge(charge, callOf(context)), 'nothing')
           },
         }),
-        ...(chargeSettling.methods.includes('find') && {
-          find: ({ gateway, charge }, context) =>
-            speak(() => gateways.get(gateway).findCharge(charge, callOf(context)), { certain: false }),
+        ...(methods.includes('find') && {
+          find: (charge: ChargeRequest, context: CallContext) =>
+            speak(() => gateways.get(name).findCharge(charge, callOf(context)), 'nothing'),
         }),
-        ...(chargeSettling.methods.includes('repeat') && { repeat: { window: chargeSettling.repeatWindow } }),
+        ...(methods.includes('repeat') && { repeat: { window: repeatWindow } }),
       },
       undo: async ({ request, response }, context) => {
         if (response.status === 'declined') return
-        await reverse(request.gateway, { paymentId: response.payment.id, order: request.charge.order }, context)
+        await reversePayment(gateways.get(name), { paymentId: response.payment.id, order: request.order }, context)
       },
-    }),
+    })
+  })
+}
 
-    /** Opens the page on which the customer pays. */
+/** How a payment that waits for its customer stands, for whoever wants it paid: what the bank holds is taken. */
+export type Waiting =
+  | { readonly state: 'open'; readonly url: string | null }
+  | { readonly state: 'paid'; readonly reference: string; readonly captured: number }
+  /** It cannot be used any more. What came of it all the same is for `payment.settle`. */
+  | { readonly state: 'gone'; readonly pageOpen: boolean }
+
+/** The steps of pages on which customers pay. */
+export function pageSteps(gateways: OfferedGateways) {
+  return {
+    /** Opens the page. */
     openPage: outsideStep<{ gateway: string; page: CheckoutRequest }, Checkout>({
       timeout: stepTimeout,
       call: ({ gateway, page }, context) =>
-        speak(() => gateways.get(gateway).createCheckout(page, callOf(context)), { certain: context.attempt === 1 }),
+        speak(
+          () => gateways.get(gateway).createCheckout(page, callOf(context)),
+          context.attempt === 1 ? 'first' : 'nothing',
+        ),
       // A page that nobody was told of takes no money, and ends by itself: where a gateway honours no key, at worst one more is
       // made, and where its answer was lost, there is nothing to close it by.
       settle: { repeat: { window: 23 * 3600_000 } },
@@ -77,12 +84,10 @@ export function gatewaySteps(gateways: OfferedGateways) {
         { request, response }: { request: { gateway: string; page: CheckoutRequest }; response: Checkout | undefined },
         context: CallContext,
       ) => {
-        if (response)
-          await giveUp(
-            gateways.get(request.gateway),
-            { gateway: request.gateway, orderId: request.page.order, pageId: response.id, amount: request.page.amount },
-            context,
-          )
+        if (!response) return
+        const { order: orderId, amount, currency } = request.page
+        const payment = { gateway: request.gateway, orderId, pageId: response.id, amount, currency }
+        await giveUp(gateways.get(request.gateway), payment, context)
       },
     }),
 
@@ -90,109 +95,112 @@ export function gatewaySteps(gateways: OfferedGateways) {
     settleWaiting: outsideStep<{ payment: GatewayPayment; close: boolean }, Waiting>({
       timeout: stepTimeout,
       call: ({ payment, close }, context) =>
-        speak(() => settleWaiting(gateways.get(payment.gateway), payment, close, callOf(context)), { certain: false }),
-      // Looking and closing may be done again at any time.
-      settle: { repeat: { window: 365 * 24 * 3600_000 } },
+        speak(async () => {
+          const gateway = gateways.get(payment.gateway)
+          const call = callOf(context)
+          let standing = await findStanding(gateway, payment, call, { close })
+          if (standing.state === 'authorized' && isExact(standing, payment)) {
+            const { reference: paymentId, amount, currency } = standing
+            standing = standingOf(await gateway.capture({ paymentId, amount, currency }, call))
+          }
+          return waitingOf(standing, payment)
+        }, 'nothing'),
+      // Looking, closing and capturing may be done again at any time.
+      settle: always,
       tries: 5,
       undo: async ({ request, response }, context) => {
         if (response.state !== 'paid') return
-        await reverse(
-          request.payment.gateway,
-          { paymentId: response.reference, order: request.payment.orderId },
-          context,
-        )
+        const { gateway, orderId: order } = request.payment
+        await reversePayment(gateways.get(gateway), { paymentId: response.reference, order }, context)
       },
     }),
-
-    /** Gives back whatever was taken, and makes sure that nothing is taken later. */
-    returnMoney: outsideStep<GatewayPayment, Reversal>({
-      timeout: stepTimeout,
-      call: (payment, context) => giveUp(gateways.get(payment.gateway), payment, context),
-      // A reversal may be repeated: it gives back what is left. It goes on for as long as the gateway is away.
-      settle: { repeat: { window: 365 * 24 * 3600_000 } },
-      tries: 100_000,
-      keep: 'Money that was given back is not taken again.',
-    }),
   }
 }
 
-async function giveUp(gateway: Gateway, payment: GatewayPayment, context: CallContext): Promise<Reversal> {
-  const call = callOf(context)
-  return speak(
-    async () => {
-      if (payment.pageId !== undefined) {
-        const page = await gateway.closeCheckout(payment.pageId, { ...call, key: `${call.key}-page` })
-        if (page.status === 'expired' || page.paymentId === null) return { status: 'nothing_taken' }
-        return gateway.reverse({ paymentId: page.paymentId, order: payment.orderId }, call)
-      }
-      if (payment.reference === undefined) return { status: 'nothing_taken' }
-      return gateway.reverse({ paymentId: payment.reference, order: payment.orderId }, call)
-    },
-    // It reads before it acts, so that a refusal speaks of how things stand.
-    { certain: 'refused' },
-  )
-}
-
-async function settleWaiting(
-  gateway: Gateway,
-  payment: GatewayPayment,
-  close: boolean,
-  call: GatewayCall,
-): Promise<Waiting> {
-  let { reference } = payment
-  if (payment.pageId !== undefined) {
-    const page = close
-      ? await gateway.closeCheckout(payment.pageId, { ...call, key: `${call.key}-page` })
-      : await gateway.getCheckout(payment.pageId, call)
-    if (page.status === 'open') return { state: 'open', url: page.url }
-    if (page.status === 'expired' || page.paymentId === null) return { state: 'gone' }
-    reference = page.paymentId
-  } else if (reference !== undefined && close) {
-    await gateway.cancelPayment(reference, call)
-  }
-  if (reference === undefined) return { state: 'gone' }
-  const paid = await gateway.getPayment(reference, call)
+function waitingOf(standing: Standing, payment: GatewayPayment): Waiting {
+  if (standing.state === 'open') return { state: 'open', url: standing.url }
+  if (standing.state === 'processing' || standing.state === 'authorized') return { state: 'open', url: null }
   // A page that was paid, and whose money was given back since, is of no use to anybody.
-  if (paid.status === 'captured')
-    return paid.captured - paid.refunded >= payment.amount ? { state: 'paid', reference } : { state: 'gone' }
-  return paid.status === 'declined' || paid.status === 'cancelled' ? { state: 'gone' } : { state: 'open', url: null }
+  if (standing.state === 'captured' && isExact(standing, payment))
+    return { state: 'paid', reference: standing.reference, captured: standing.captured }
+  return { state: 'gone', pageOpen: standing.state === 'gone' && standing.pageOpen }
 }
 
-const callOf = (context: CallContext): GatewayCall => ({
-  key: context.key,
-  signal: context.signal,
-  timeoutMs: callTimeout,
-})
+/** Looking, and taking what the bank holds: nothing that would have to be taken back. */
+export function lookSteps(gateways: OfferedGateways) {
+  return {
+    look: outsideStep<GatewayPayment, Standing>({
+      timeout: stepTimeout,
+      call: (payment, context) =>
+        speak(() => findStanding(gateways.get(payment.gateway), payment, callOf(context)), 'attempt'),
+      settle: always,
+      keep: 'Looking changes nothing.',
+    }),
+    /** Nobody wants to be paid there any more. */
+    closePage: outsideStep<GatewayPayment, Standing>({
+      timeout: stepTimeout,
+      call: (payment, context) =>
+        speak(() => findStanding(gateways.get(payment.gateway), payment, callOf(context), { close: true }), 'nothing'),
+      settle: always,
+      keep: 'A page that nobody wants stays closed.',
+    }),
+    capture: outsideStep<
+      { readonly gateway: string; readonly paymentId: string; readonly amount: number; readonly currency: string },
+      Standing
+    >({
+      timeout: stepTimeout,
+      call: ({ gateway, ...held }, context) =>
+        speak(async () => standingOf(await gateways.get(gateway).capture(held, callOf(context))), 'nothing'),
+      // Captured twice is captured once.
+      settle: always,
+      tries: 5,
+      keep: 'It is taken for an order that waits for it; whoever settles it next goes on from there.',
+    }),
+  }
+}
 
-/**
- * A gateway's error in the engine's words. Only where this call is the first under its key (`certain`) does "it did
- * nothing" mean that nothing was done: an earlier one may have taken effect though its answer was lost.
- */
-async function speak<T>(call: () => Promise<T>, { certain }: { readonly certain: boolean | 'refused' }): Promise<T> {
-  try {
-    return await call()
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error
-    const refused = error.kind === 'refused'
-    throw new SafepointError(
-      refused ? 'payment_refused' : 'gateway_unavailable',
-      refused ? 'The payment gateway turned the request down.' : 'The payment gateway cannot be reached.',
-      {
-        cause: error,
-        effect: certain === true || (certain === 'refused' && refused) ? error.effect : 'unknown',
-        // Surely without effect: told at once, rather than tried until it is no longer sure.
-        retryable: !refused && error.retryable && certain !== true,
-        ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-        details: { gateway: error.gateway, gatewayCode: error.code },
+const notTakenAgain = 'Money that was given back is not taken again.'
+
+/** Where a refund cannot be repeated, a doubt about it stops the whole undo, for a human. */
+const stopUndo = async (): Promise<void> => {
+  throw new SafepointError('payment_refused', notTakenAgain, { effect: 'none', retryable: false })
+}
+
+/** `returnMoneyStripe`, …: give back whatever was taken, and make sure that nothing is taken later. */
+export function returnSteps(gateways: OfferedGateways) {
+  return stepsOf('returnMoney', (name) => {
+    const repeats = gateways.names.includes(name) && repeatsRefunds(gateways.get(name))
+    return outsideStep<GatewayPayment, Reversal & { readonly pageOpen?: boolean }>({
+      timeout: stepTimeout,
+      call: (payment, context) => giveUp(gateways.get(name), payment, context),
+      // A reversal that may be repeated gives back what is left. It goes on for as long as the gateway is away.
+      ...(repeats && { settle: always }),
+      tries: 100_000,
+      ...(repeats ? { keep: notTakenAgain } : { undo: stopUndo }),
+    })
+  })
+}
+
+/** `refundStripe`, …: give a part back. */
+export function refundSteps(gateways: OfferedGateways) {
+  return stepsOf('refund', (name) => {
+    const { methods, repeatWindow } = gateways.names.includes(name)
+      ? gateways.get(name).settling.refund
+      : { methods: [], repeatWindow: 0 }
+    return outsideStep<{ paymentId: string; amount: number; order: string }, RefundResult>({
+      timeout: stepTimeout,
+      call: (request, context) => speak(() => gateways.get(name).refund(request, callOf(context)), 'attempt'),
+      settle: {
+        ...(methods.includes('find') && {
+          find: (request: { paymentId: string; amount: number; order: string }, context: CallContext) =>
+            speak(() => gateways.get(name).findRefund(request, callOf(context)), 'nothing'),
+        }),
+        ...(methods.includes('repeat') && { repeat: { window: repeatWindow } }),
       },
-    )
-  }
-}
-
-/** Throws `not_configured` for a gateway that this shop does not offer. */
-export function assertOffered(gateways: OfferedGateways, name: string, currency?: string): asserts name is GatewayName {
-  const gateway = gateways.get(name)
-  if (currency !== undefined && !gateway.currencies.has(currency)) {
-    throw refuse('currency_mismatch', `${name} takes no ${currency}.`, { details: { gateway: name, currency } })
-  }
+      tries: 20,
+      undo: async ({ response }) => {
+        if (response.status === 'refunded' || response.status === 'processing') await stopUndo()
+      },
+    })
+  })
 }

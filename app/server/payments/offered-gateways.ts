@@ -1,5 +1,9 @@
 import { refuse } from 'safepoint'
-import type { Gateway, GatewayName, Settling } from './gateways/gateway.ts'
+import { readCardcomConfig, type CardcomConfig } from './gateways/cardcom/cardcom-config.ts'
+import { createCardcomGateway } from './gateways/cardcom/cardcom-gateway.ts'
+import type { Gateway, GatewayName } from './gateways/gateway.ts'
+import { readRazorpayConfig, type RazorpayConfig } from './gateways/razorpay/razorpay-config.ts'
+import { createRazorpayGateway } from './gateways/razorpay/razorpay-gateway.ts'
 import { readStripeConfig, type StripeConfig } from './gateways/stripe/stripe-config.ts'
 import { createStripeGateway } from './gateways/stripe/stripe-gateway.ts'
 
@@ -8,8 +12,6 @@ export interface OfferedGateways {
   readonly names: readonly GatewayName[]
   /** Throws `not_configured` for a gateway that is not offered. */
   get(name: string): Gateway
-  /** What every gateway offered here can be settled by. */
-  readonly settling: { readonly charge: Settling }
   /** One line a gateway, for the log at start-up. */
   readonly notes: readonly string[]
 }
@@ -48,18 +50,8 @@ export function offerGateways(settings: Partial<Record<GatewayName, GatewaySetti
         throw refuse('not_configured', `Payment by ${name} is not offered here.`, { details: { gateway: name } })
       return gateway
     },
-    settling: { charge: common(all.map((gateway) => gateway.settling.charge)) },
     notes,
   }
-}
-
-/** A step declares once how it is settled: by what each of the gateways it may call can do. */
-function common(all: readonly Settling[]): Settling {
-  if (all.length === 0) return { methods: [], repeatWindow: 0 }
-  const methods = (['close', 'find', 'repeat'] as const).filter((method) =>
-    all.every((one) => one.methods.includes(method)),
-  )
-  return { methods, repeatWindow: methods.includes('repeat') ? Math.min(...all.map((one) => one.repeatWindow)) : 0 }
 }
 
 /**
@@ -68,14 +60,38 @@ function common(all: readonly Settling[]): Settling {
  */
 export function readOfferedGateways(
   env: Readonly<Record<string, string | undefined>>,
-  simulators: { readonly stripe?: StripeConfig | undefined } = {},
+  simulators: {
+    readonly stripe?: StripeConfig | undefined
+    readonly razorpay?: RazorpayConfig | undefined
+    readonly cardcom?: CardcomConfig | undefined
+  } = {},
 ): OfferedGateways {
   const stripe = readStripeConfig(env)
+  const razorpay = readRazorpayConfig(env)
+  const cardcom = readCardcomConfig(env)
   return offerGateways({
     stripe: stripe
       ? { gateway: createStripeGateway(stripe), by: 'credentials' }
       : simulators.stripe
         ? { gateway: createStripeGateway(simulators.stripe), by: 'simulator' }
         : { missing: ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET'].filter((name) => !env[name]?.trim()) },
+    razorpay: razorpay
+      ? { gateway: createRazorpayGateway(razorpay), by: 'credentials' }
+      : simulators.razorpay
+        ? { gateway: createRazorpayGateway(simulators.razorpay), by: 'simulator' }
+        : {
+            missing: ['RAZORPAY_KEY_ID', 'RAZORPAY_KEY_SECRET', 'RAZORPAY_WEBHOOK_SECRET'].filter(
+              (name) => !env[name]?.trim(),
+            ),
+          },
+    cardcom: cardcom
+      ? { gateway: createCardcomGateway(cardcom), by: 'credentials' }
+      : simulators.cardcom
+        ? { gateway: createCardcomGateway(simulators.cardcom), by: 'simulator' }
+        : {
+            missing: ['CARDCOM_TERMINAL_NUMBER', 'CARDCOM_API_NAME', 'CARDCOM_API_PASSWORD'].filter(
+              (name) => !env[name]?.trim(),
+            ),
+          },
   })
 }

@@ -18,6 +18,24 @@ export const paymentProblems: ProblemTable = {
     },
     remedy: 'Check the payment method, and confirm the order again under a new key.',
   },
+  payment_method_unsupported: {
+    status: 422,
+    title: { en: 'Saved payment method not supported', he: 'אמצעי תשלום שמור אינו נתמך' },
+    detail: {
+      en: '{gateway} is paid on its own page; it charges no saved payment method. Nothing was done.',
+      he: 'התשלום דרך {gateway} מתבצע בעמוד שלו בלבד, ללא אמצעי תשלום שמור. לא בוצע דבר.',
+    },
+    remedy: 'Leave `paymentMethod` out and send the customer to the page, or choose another gateway.',
+  },
+  signature_invalid: {
+    status: 400,
+    title: { en: 'Not from the gateway', he: 'לא הגיע מספק התשלומים' },
+    detail: {
+      en: 'What the browser brought back is not signed by the payment gateway; nothing has changed.',
+      he: 'מה שהדפדפן הביא בחזרה אינו חתום על ידי ספק התשלומים; דבר לא השתנה.',
+    },
+    remedy: 'Send exactly what the page handed over, or nothing at all: then the gateway is simply asked.',
+  },
   payment_not_found: {
     status: 404,
     title: { en: 'No such payment', he: 'אין תשלום כזה' },
@@ -36,8 +54,8 @@ export const paymentProblems: ProblemTable = {
   currency_mismatch: {
     status: 422,
     title: { en: 'Currency not accepted', he: 'המטבע אינו מתקבל' },
-    detail: { en: 'This payment gateway takes no {currency}.', he: 'ספק התשלומים אינו מקבל {currency}.' },
-    remedy: 'Choose another gateway.',
+    detail: { en: 'No payment in {currency} is taken here.', he: 'לא ניתן לשלם כאן ב-{currency}.' },
+    remedy: 'Pay in the currency of the cart, or choose another gateway.',
   },
   not_configured: {
     status: 503,

@@ -4,17 +4,55 @@ import { z } from 'zod'
 import { accountOf } from '../accounts/accounts.ts'
 import { caller, requireAccount } from '../accounts/authenticate.ts'
 import { documentedRead, isId } from '../http.ts'
+import type { OrderOperations } from '../orders/order-operations.ts'
+import { cartPayment } from '../orders/orders.schema.ts'
+import { shopScope } from '../orders/orders.ts'
 import type { Pantry } from '../pantry.ts'
-import { findPayment } from './payments.queries.ts'
+import type { OfferedGateways } from './offered-gateways.ts'
+import { findPayment } from './find-payment.ts'
 import { paymentView, viewPayment } from './payments.schema.ts'
+import { returnRoutes } from './return.routes.ts'
 
-export function paymentsRoutes(app: FastifyInstance, { database }: Pantry): void {
+export interface PaymentRouteOptions {
+  readonly pantry: Pantry
+  readonly gateways: OfferedGateways
+  readonly operations: Pick<OrderOperations, 'payCart' | 'verifyPayment' | 'settlePayment'>
+}
+
+export async function paymentsRoutes(app: FastifyInstance, options: PaymentRouteOptions): Promise<void> {
+  const { pantry, gateways, operations } = options
+  const { database, safepoint } = pantry
+  const tags = ['shop']
+
+  app.operation({
+    method: 'POST',
+    url: '/api/payments/create-from-cart',
+    operation: operations.payCart,
+    key: 'required',
+    onRequest: requireAccount,
+    schema: {
+      summary: 'Order the cart and open the gateway’s page',
+      tags,
+      response: cartPayment,
+      status: 201,
+    },
+  })
+
+  app.operation({
+    method: 'POST',
+    url: '/api/payments/:id/verify',
+    operation: operations.verifyPayment,
+    key: 'optional',
+    onRequest: requireAccount,
+    schema: { summary: 'Back from the gateway’s page: ask how the payment stands', tags, response: paymentView },
+  })
+
   app.get<{ Params: { id: string } }>(
     '/api/payments/:id',
     {
       ...documentedRead({
         summary: 'A payment',
-        tags: ['shop'],
+        tags,
         params: z.strictObject({ id: z.string() }),
         response: paymentView,
       }),
@@ -26,5 +64,13 @@ export function paymentsRoutes(app: FastifyInstance, { database }: Pantry): void
       if (!found) throw refuse('payment_not_found', 'There is no such payment.')
       return reply.send(viewPayment(found))
     },
+  )
+
+  await app.register(
+    returnRoutes({
+      pantry,
+      gateways,
+      settle: (paymentId, wait) => safepoint.run(operations.settlePayment, { paymentId }, { scope: shopScope, wait }),
+    }),
   )
 }

@@ -1,22 +1,33 @@
 import { z } from 'zod'
 import { paymentStatuses, type Payment } from './payments.ts'
 
+const money = z.object({ amount: z.int(), currency: z.string() })
+
+/** What the gateway's page, or its script in the browser, needs. */
+export const checkoutView = z.object({
+  url: z.string().nullable(),
+  /** The page is opened by posting these form fields to `url`; absent: by going there. */
+  fields: z.record(z.string(), z.string()).optional(),
+  clientSecret: z.string().optional(),
+  expiresAt: z.iso.datetime().optional(),
+})
+
+/** Who brings what the browser brought back: the gateway's own names. */
+export const verifyPaymentInput = z
+  .object({ id: z.string().max(100) })
+  .catchall(z.string().max(2000))
+  .refine((given) => Object.keys(given).length <= 40, 'has too many fields')
+
 export const paymentView = z.object({
   id: z.string(),
   orderId: z.string(),
   gateway: z.string(),
   status: z.enum(paymentStatuses),
-  amount: z.object({ amount: z.int(), currency: z.string() }),
-  /** What the gateway's page, or its script in the browser, needs; present while the customer has to act. */
-  checkout: z
-    .object({
-      url: z.string().nullable(),
-      /** The page is opened by posting these form fields to `url`; absent: by going there. */
-      fields: z.record(z.string(), z.string()).optional(),
-      clientSecret: z.string().optional(),
-      expiresAt: z.iso.datetime().optional(),
-    })
-    .optional(),
+  amount: money,
+  /** What went back of it so far. */
+  refunded: money,
+  /** Present while the customer has to act. */
+  checkout: checkoutView.optional(),
   /** The gateway's word for why it was declined. */
   declineCode: z.string().optional(),
   createdAt: z.iso.datetime(),
@@ -32,6 +43,7 @@ export function viewPayment(payment: Payment): PaymentView {
     gateway: payment.gateway,
     status: payment.status,
     amount: payment.amount,
+    refunded: { amount: payment.refunded, currency: payment.amount.currency },
     ...(checkout && {
       checkout: {
         url: checkout.url,

@@ -60,6 +60,15 @@ export interface Payment {
   readonly gatewayReference: string | undefined
   /** Open while the customer has to act. */
   readonly checkout: CheckoutPage | undefined
+  /** The gateway's name for its page, also when that is closed. */
+  readonly pageId: string | undefined
+  /** The run that is under way with it: until that has ended nobody else decides about it. */
+  readonly handledBy: string | undefined
+  /** Nobody waits for its money any more: what comes all the same goes back, and is never the order's payment. */
+  readonly unwanted: boolean
+  /** Minor units taken, as the gateway says, and of these given back. */
+  readonly captured: number
+  readonly refunded: number
   /** Why it was declined, in the gateway's word. */
   readonly declineCode: string | undefined
   readonly createdAt: Date
@@ -76,6 +85,11 @@ export interface PaymentRow {
   currency: string
   gateway_reference: string | null
   checkout: CheckoutPage | null
+  page_id: string | null
+  handled_by: string | null
+  unwanted: boolean
+  captured_amount: number
+  refunded_amount: number
   decline_code: string | null
   created_at: string
   updated_at: string
@@ -90,6 +104,11 @@ export function paymentOf(row: PaymentRow): Payment {
     amount: { amount: row.amount, currency: row.currency },
     gatewayReference: row.gateway_reference ?? undefined,
     checkout: row.checkout ?? undefined,
+    pageId: row.page_id ?? undefined,
+    handledBy: row.handled_by ?? undefined,
+    unwanted: row.unwanted,
+    captured: row.captured_amount,
+    refunded: row.refunded_amount,
     declineCode: row.decline_code ?? undefined,
     createdAt: new Date(row.created_at),
     updatedAt: new Date(row.updated_at),
@@ -97,5 +116,33 @@ export function paymentOf(row: PaymentRow): Payment {
 }
 
 export function isLive(payment: Payment): boolean {
-  return livePaymentStatuses.includes(payment.status)
+  return livePaymentStatuses.includes(payment.status) && !payment.unwanted
+}
+
+/** The customer, or the gateway, has still to decide about it. */
+export function isWaiting(payment: Payment): boolean {
+  return payment.status === 'created' || payment.status === 'requires_action' || payment.status === 'processing'
+}
+
+/** What a payment is known by at its gateway: the page it is paid on, or the payment itself. */
+export interface GatewayPayment {
+  readonly gateway: string
+  readonly orderId: string
+  readonly pageId?: string | undefined
+  readonly reference?: string | undefined
+  readonly amount: number
+  readonly currency: string
+}
+
+/** What was taken is known by its own name; until then the page tells whether anything was. */
+export function atGateway(payment: Payment): GatewayPayment {
+  const { gateway, orderId, gatewayReference: reference, pageId } = payment
+  const taken = payment.captured > 0
+  return {
+    gateway,
+    orderId,
+    ...payment.amount,
+    ...(reference !== undefined && { reference }),
+    ...(pageId !== undefined && !(taken && reference !== undefined) && { pageId }),
+  }
 }

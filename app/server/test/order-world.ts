@@ -32,7 +32,9 @@ export interface OrderWorld {
     Composed['operations']['cart'] &
     Composed['operations']['addresses'] &
     Composed['operations']['wishlist'] &
-    Composed['operations']['accounts']
+    Composed['operations']['accounts'] &
+    Composed['operations']['catalog'] &
+    Composed['operations']['inventory']
   readonly stripe: StripeSimulator
   readonly jobs: Jobs
   readonly sql: <Row = Record<string, any>>(text: string, values?: readonly unknown[]) => Promise<Row[]>
@@ -48,7 +50,10 @@ export interface OrderWorld {
 const credentials = { secretKey: 'sk_test_orders', webhookSecret: 'whsec_orders' }
 
 /** The shop on a database of the test file's own, with the engine, the job queue and a Stripe that speaks HTTP. */
-export async function orderWorld({ hold }: { readonly hold?: number } = {}): Promise<OrderWorld> {
+export async function orderWorld({
+  hold,
+  ...given
+}: { readonly hold?: number } & Partial<Parts> = {}): Promise<OrderWorld> {
   const { url } = await testDatabase({ template: 'app' })
   const outside = new pg.Pool({ connectionString: url, max: 4 })
   const stripe = await startStripeSimulator(credentials)
@@ -71,6 +76,7 @@ export async function orderWorld({ hold }: { readonly hold?: number } = {}): Pro
       log,
       engine: { poll: 100, lease: 2000 },
       ...(hold !== undefined && { orders: { hold } }),
+      ...given,
       ...parts,
     })
     const { safepoint } = composed.pantry
@@ -83,8 +89,8 @@ export async function orderWorld({ hold }: { readonly hold?: number } = {}): Pro
   }
   const composed = await open()
   const { safepoint } = composed.pantry
-  const { cart, orders, addresses, wishlist, accounts } = composed.operations
-  const operations = { ...cart, ...orders, ...addresses, ...wishlist, ...accounts }
+  const { cart, orders, addresses, wishlist, accounts, catalog, inventory } = composed.operations
+  const operations = { ...cart, ...orders, ...addresses, ...wishlist, ...accounts, ...catalog, ...inventory }
   afterAll(async () => {
     stripe.faults.clear()
     await jobs.stop(0)
@@ -198,7 +204,9 @@ export async function bookOf(world: OrderWorld, orderId: string) {
     payments: payments.map(({ status }) => status as string),
     stock: stock as { on_hand: number; reserved: number; moved: number }[],
     history: history.map(({ to }) => to as string),
-    mails: mails.length,
+    /** Receipts. */
+    mails: mails.filter(({ template }) => template === 'receipt').length,
+    mailed: mails.map(({ template }) => template as string).toSorted(),
     charges: net?.charges ?? 0,
     net: net?.net ?? 0,
   }

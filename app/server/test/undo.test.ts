@@ -12,7 +12,7 @@ async function rowsOf({ accountId }: Customer) {
     ({ id }) => id,
   )
   return {
-    account: await sql('select email, name, role, closed_at from pantry.account where id = $1', [accountId]),
+    account: await sql('select email, name, role, locale, closed_at from pantry.account where id = $1', [accountId]),
     cart: await sql(
       `select i.variant_id, i.quantity from pantry.cart c join pantry.cart_item i on i.cart_id = c.id
        where c.account_id = $1 and c.state = 'active' order by i.variant_id`,
@@ -30,9 +30,19 @@ async function rowsOf({ accountId }: Customer) {
       `select status, total, closing_by from pantry.orders where account_id = $1 and status <> 'cancelled' order by id`,
       [accountId],
     ),
-    stock: await sql('select variant_id, on_hand, reserved from pantry.stock order by variant_id'),
+    // What a product that was taken back leaves: an empty shelf, its variants as archived.
+    stock: await sql(
+      'select variant_id, on_hand, reserved from pantry.stock where on_hand > 0 or reserved > 0 order by variant_id',
+    ),
+    catalogue: await sql(
+      `select p.id, p.name, p.description, p.category, p.image, p.price_amount, p.energy_kcal,
+         v.id as variant_id, v.sku, v.name as variant, v.position, v.price_difference, v.content_g
+       from pantry.product p join pantry.variant v on v.product_id = p.id
+       where p.archived_at is null and v.archived_at is null order by p.id, v.id`,
+    ),
     ledger: await sql(
-      'select variant_id, sum(delta)::int as delta from pantry.stock_movement group by variant_id order by variant_id',
+      `select variant_id, sum(delta)::int as delta from pantry.stock_movement
+       group by variant_id having sum(delta) <> 0 order by variant_id`,
     ),
     held: await sql(`select variant_id, quantity from pantry.reservation where state = 'held' order by variant_id`),
     payments: await sql(
@@ -67,6 +77,17 @@ const lineOf = async (customer: Customer) => {
   )
   return line!.id
 }
+/** The catalogue and the shelves are an administrator's. */
+const promote = ({ accountId }: Customer) => sql(`update pantry.account set role = 'admin' where id = $1`, [accountId])
+const product = {
+  name: 'Red lentils',
+  description: 'Cook in ten minutes.',
+  category: 'pulses',
+  image: '/images/red-lentils.svg',
+  price: { amount: 9900, currency: 'INR' },
+  nutrition: { per: '100 g', kcal: 350, protein: 8, carbohydrate: 78, sugar: 0, fat: 1, fibre: 1, salt: 0 },
+  variants: [{ name: '500 g', contentG: 500 }],
+}
 const fillCart = async (customer: Customer) => world.addToCart(customer, await world.newVariant(9), 3)
 
 /** One for each operation that declares an undo: what to do, on an account that is ready for it. */
@@ -89,13 +110,46 @@ const scenarios: Record<string, (customer: Customer) => Promise<Scenario>> = {
     await fillCart(customer)
     return { operation: operations.clearCart, input: {} }
   },
+  'cart.merge': async (customer) => {
+    const [there, fresh] = [await world.newVariant(9), await world.newVariant(9)]
+    await world.addToCart(customer, there, 3)
+    const items = [there, fresh].map(({ productId, variantId }) => ({ productId, variantId, quantity: 2 }))
+    return { operation: operations.mergeCart, input: { items } }
+  },
   'address.add': async () => ({ operation: operations.addAddress, input: address }),
   'address.change': async (customer) => {
     const { id, version } = await addressOf(customer)
     return { operation: operations.changeAddress, input: { id, city: 'Mumbai' }, ifMatch: version }
   },
   'address.delete': async (customer) => ({ operation: operations.deleteAddress, input: { id: customer.addressId } }),
-  'account.change-profile': async () => ({ operation: operations.changeProfile, input: { name: 'Asha the Second' } }),
+  'account.change-profile': async () => ({
+    operation: operations.changeProfile,
+    input: { name: 'Asha the Second', locale: 'he' },
+  }),
+  'product.create': async (customer) => {
+    await promote(customer)
+    return { operation: operations.createProduct, input: product }
+  },
+  'product.change': async (customer) => {
+    await promote(customer)
+    const { productId, variantId } = await world.newVariant(9)
+    const variants = { add: product.variants, change: [{ id: variantId, name: 'A sack', priceDifference: 5 }] }
+    return {
+      operation: operations.changeProduct,
+      input: { id: productId, name: 'Other', price: product.price, variants },
+    }
+  },
+  'product.archive': async (customer) => {
+    await promote(customer)
+    return { operation: operations.archiveProduct, input: { id: (await world.newVariant(9)).productId } }
+  },
+  'stock.adjust': async (customer) => {
+    await promote(customer)
+    return {
+      operation: operations.adjustStock,
+      input: { variantId: (await world.newVariant(9)).variantId, delta: -4, reason: 'loss' },
+    }
+  },
   'wishlist.add': async () => ({
     operation: operations.addWish,
     input: { productId: (await world.newVariant(9)).productId },
@@ -108,6 +162,13 @@ const scenarios: Record<string, (customer: Customer) => Promise<Scenario>> = {
   'order.place': async (customer) => {
     await fillCart(customer)
     return { operation: operations.placeOrder, input: { addressId: customer.addressId } }
+  },
+  'payment.create-from-cart': async (customer) => {
+    await fillCart(customer)
+    return {
+      operation: operations.payCart,
+      input: { gateway: 'stripe', shippingAddress: customer.addressId, currency: 'INR' },
+    }
   },
   'order.confirm': async (customer) => {
     await fillCart(customer)

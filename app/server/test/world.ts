@@ -9,6 +9,7 @@ import { buildApp } from '../app.ts'
 import { compose, jobNames, type Composed } from '../compose.ts'
 import { openDatabase } from '../database.ts'
 import { createJobs } from '../jobs.ts'
+import type { Relay } from '../mail/smtp-relay.ts'
 import { readOfferedGateways } from '../payments/offered-gateways.ts'
 import type { Cart } from '../cart/cart.ts'
 import type { SignedIn } from '../accounts/accounts.schema.ts'
@@ -42,9 +43,11 @@ export interface World extends Server {
   /** To `server` (default: the first one), as nobody. */
   readonly send: Send
   /** Another server on the same database, as another process would be; its work goes over `url`, where one is given. */
-  another(options?: { readonly url?: string }): Promise<Server>
+  another(options?: { readonly url?: string; readonly relay?: Relay }): Promise<Server>
   sendTo(server: Server, token?: string): Send
   newShopper(): Promise<Shopper>
+  /** An account with the role, logged in since it has it. */
+  newAdmin(): Promise<Shopper>
   newProduct(product?: { readonly stock?: number; readonly price?: number; readonly variants?: number }): Promise<{
     readonly productId: string
     readonly variantIds: string[]
@@ -74,6 +77,7 @@ export async function world(): Promise<World> {
       gateways: readOfferedGateways({}),
       enqueue: jobs.enqueue,
       publicUrl: () => 'http://127.0.0.1:43501',
+      relay: options.relay,
       log,
       engine: { poll: 100, lease: 2000 },
     })
@@ -125,6 +129,13 @@ export async function world(): Promise<World> {
       })
       if (status !== 201) throw new Error(`No account was made: ${text}`)
       return { ...body, email, password, send: sendTo(first, body.accessToken) }
+    },
+    async newAdmin(this: World) {
+      const shopper = await this.newShopper()
+      await sql(`update pantry.account set role = 'admin' where id = $1`, [shopper.user.id])
+      const { email, password } = shopper
+      const { body } = await send<SignedIn>('POST', '/api/auth/login', { email, password })
+      return { ...shopper, ...body, send: sendTo(first, body.accessToken) }
     },
     async newProduct({ stock = 100, price = 1000, variants = 1 } = {}) {
       const productId = uuidv7()

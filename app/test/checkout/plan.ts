@@ -34,7 +34,7 @@ export function planRaces({ seed, runs, chargeMs }: { seed: number; runs: number
 }
 
 /** A repeatable source of chance: the same seed gives the same plans. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -21,7 +21,8 @@ export interface Running {
 
 const endWithParent = new URL('../../../scripts/end-with-parent.mjs', import.meta.url)
 
-async function run(script: string, env: Record<string, string>): Promise<Running> {
+/** `script` is a file of `app/`, which prints where it listens. */
+export async function startProcess(script: string, env: Record<string, string>): Promise<Running> {
   const { PATH = '' } = process.env
   const child = spawn(
     process.execPath,
@@ -67,7 +68,7 @@ export interface ServerSettings {
 
 /** Pantry's server, a process of its own, on a free port. */
 export const startServer = ({ databaseUrl, stripeUrl, halfDeaf = false, lease }: ServerSettings): Promise<Running> =>
-  run(halfDeaf ? 'test/checkout/server.ts' : 'server/main.ts', {
+  startProcess(halfDeaf ? 'test/checkout/server.ts' : 'server/main.ts', {
     ...credentials,
     DATABASE_URL: databaseUrl,
     JWT_SECRET: 'a secret of the tests, of forty-eight bytes or so',
@@ -79,4 +80,4 @@ export const startServer = ({ databaseUrl, stripeUrl, halfDeaf = false, lease }:
   })
 
 /** The gateway's simulator, a process of its own: its book outlives whatever is killed. */
-export const startStripe = (): Promise<Running> => run('simulators/stripe/main.ts', credentials)
+export const startStripe = (): Promise<Running> => startProcess('simulators/stripe/main.ts', credentials)

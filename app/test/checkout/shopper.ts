@@ -47,6 +47,7 @@ export async function send(
   path: string,
   body?: object,
   headers: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<Reply> {
   const response = await fetch(`${url}${path}`, {
     method,
@@ -56,6 +57,7 @@ export async function send(
       ...headers,
     },
     ...(body && { body: JSON.stringify(body) }),
+    ...(signal && { signal }),
   })
   const text = await response.text()
   const json = /json/.test(response.headers.get('content-type') ?? '')

@@ -1,43 +1,41 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import type { Cart } from '../../client/model.ts'
-import { useAccountId } from './accounts.ts'
+import { useEffect, useSyncExternalStore } from 'react'
 import { pantry } from './pantry.ts'
 
+export type { CartState } from '../../client/cart-manager.ts'
+export type { LeftOut } from '../../client/merge-guest-cart.ts'
 export type { Cart, CartItem } from '../../client/model.ts'
 
-export const cartKey = ['cart'] as const
+const { cart: manager } = pantry
 
+/** The cart of whoever uses this browser, a guest's too, with what was asked for already in it. Read again on coming back. */
 export function useCart() {
-  const account = useAccountId()
-  return useQuery({ queryKey: [...cartKey, account], queryFn: () => pantry.getCart(), enabled: account !== undefined })
+  useEffect(() => {
+    const read = () => {
+      if (document.visibilityState === 'visible') void manager.getCart().catch(() => {})
+    }
+    read()
+    document.addEventListener('visibilitychange', read)
+    return () => document.removeEventListener('visibilitychange', read)
+  }, [])
+  return useSyncExternalStore(manager.subscribe, manager.state)
 }
 
-/** Writes to the cart go one after the other, so that each answer is newer than the one before. */
-function useCartWrite<Input>(write: (input: Input) => Promise<Cart>) {
-  const account = useAccountId()
-  const queries = useQueryClient()
-  return useMutation({
-    mutationFn: write,
-    scope: { id: 'cart' },
-    onSuccess: (cart) => {
-      const queryKey = [...cartKey, account]
-      void queries.cancelQueries({ queryKey })
-      queries.setQueryData<Cart>(queryKey, (held) =>
-        held !== undefined && held.id === cart.id && held.version > cart.version ? held : cart,
-      )
-    },
-    onError: () => void queries.invalidateQueries({ queryKey: cartKey }),
-  })
+/** For a press of a button: what does not succeed is taken back, and is in the cart's `trouble`. */
+const actions = {
+  /** Resolves to whether it succeeded. */
+  add: (productId: string, variantId: string) => succeeds(manager.addItem(productId, variantId, 1)),
+  setQuantity: (itemId: string, quantity: number) => succeeds(manager.updateItem(itemId, quantity)),
+  remove: (itemId: string) => succeeds(manager.removeItem(itemId)),
+  clear: () => succeeds(manager.clear()),
+  /** Something outside has changed it: a checkout, say. */
+  readAgain: () => void manager.getCart(true).catch(() => {}),
+  dismissLeftOut: () => manager.dismissLeftOut(),
 }
 
-export const useAddToCart = () =>
-  useCartWrite((item: { readonly productId: string; readonly variantId: string; readonly quantity: number }) =>
-    pantry.addToCart(item),
-  )
+export const useCartActions = () => actions
 
-export const useSetQuantity = () =>
-  useCartWrite(({ id, quantity }: { readonly id: string; readonly quantity: number }) =>
-    pantry.changeCartItem(id, quantity),
+const succeeds = (change: Promise<unknown>): Promise<boolean> =>
+  change.then(
+    () => true,
+    () => false,
   )
-
-export const useRemoveItem = () => useCartWrite(({ id }: { readonly id: string }) => pantry.removeCartItem(id))

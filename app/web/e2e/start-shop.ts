@@ -1,10 +1,9 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { buildPages } from './build-pages.ts'
 
 const app = path.join(import.meta.dirname, '..', '..')
 
@@ -80,11 +79,4 @@ export async function startShop(): Promise<Shop> {
       fs.rmSync(dataDir, { recursive: true, force: true })
     },
   }
-}
-
-/** In a process of its own: under a test runner's NODE_ENV the pages would be built for development. */
-async function buildPages(): Promise<void> {
-  const vite = path.join(path.dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin', 'vite.js')
-  const { NODE_ENV: _, VITEST: __, ...env } = process.env
-  await promisify(execFile)(process.execPath, [vite, 'build', path.join(app, 'web'), '--logLevel', 'warn'], { env })
 }

@@ -1,4 +1,4 @@
-import { useCart, useRemoveItem, useSetQuantity, type CartItem } from '../api/cart.ts'
+import { useCart, useCartActions, type CartItem, type LeftOut } from '../api/cart.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
@@ -8,79 +8,94 @@ import { explain } from './explain.ts'
 import { ProductPicture } from './product-picture.tsx'
 
 export interface BasketProps {
-  readonly signedIn: boolean
+  /** Undefined: nobody knows yet. */
+  readonly signedIn: boolean | undefined
   readonly onSignIn: () => void
   readonly onCheckout: () => void
   /** Pictures of products already seen in the catalogue; a cart line carries none. */
   readonly pictures: ReadonlyMap<string, string>
 }
 
+/** What was asked for is shown at once; what did not succeed is taken back, and said. */
 export function Basket({ signedIn, onSignIn, onCheckout, pictures }: BasketProps) {
-  const cart = useCart()
-  const setQuantity = useSetQuantity()
-  const removeItem = useRemoveItem()
+  const { cart, status, saving, trouble, leftOut } = useCart()
+  const actions = useCartActions()
   const text = messages.basket
-  const trouble = setQuantity.error ?? removeItem.error ?? cart.error
-  if (!signedIn) {
-    return (
-      <div className="grid justify-items-start gap-4">
-        <p className="text-muted">{text.guest}</p>
-        <Button variant="primary" onClick={onSignIn}>
-          {messages.account.signIn}
-        </Button>
-      </div>
-    )
-  }
-  if (cart.data === undefined)
-    return trouble ? <Notice tone="bad">{explain(trouble)}</Notice> : <p aria-busy="true">…</p>
-  if (cart.data.items.length === 0) {
-    return (
-      <div className="text-muted">
-        <p>{text.empty}</p>
-        <p>{text.emptyHint}</p>
-      </div>
-    )
-  }
-  const asked = setQuantity.isPending ? setQuantity.variables : undefined
-  const busy = setQuantity.isPending || removeItem.isPending
+  if (cart === undefined || (signedIn === undefined && cart.items.length === 0))
+    return status === 'failed' ? <Notice tone="bad">{explain(trouble)}</Notice> : <p aria-busy="true">…</p>
   return (
     <div>
-      <ul className="divide-y divide-line">
-        {cart.data.items.map((item) => (
-          <BasketLine
-            key={item.id}
-            item={item}
-            picture={pictures.get(item.productId)}
-            // What was asked for is shown while it is on its way; what the server says, after that.
-            quantity={asked?.id === item.id ? asked.quantity : item.quantity}
-            onQuantity={(quantity) => setQuantity.mutate({ id: item.id, quantity })}
-            onRemove={() => removeItem.mutate({ id: item.id })}
-          />
-        ))}
-      </ul>
-      {trouble && (
+      <LeftOutNotice lines={leftOut} onDismiss={actions.dismissLeftOut} />
+      {cart.items.length === 0 ? (
+        <div className="text-muted">
+          <p>{text.empty}</p>
+          <p>{signedIn ? text.emptyHint : text.guest}</p>
+        </div>
+      ) : (
+        <ul className="divide-y divide-line">
+          {cart.items.map((item) => (
+            <BasketLine
+              // A line keeps its place when the server gives it its id.
+              key={item.variantId}
+              item={item}
+              picture={pictures.get(item.productId)}
+              onQuantity={(quantity) => void actions.setQuantity(item.id, quantity)}
+              onRemove={() => void actions.remove(item.id)}
+            />
+          ))}
+        </ul>
+      )}
+      {trouble !== undefined && (
         <div className="mt-3">
           <Notice tone="bad">{explain(trouble)}</Notice>
         </div>
       )}
-      <p
-        className="mt-2 flex items-baseline border-t border-line pt-4 text-xl font-semibold tabular-nums"
-        role="status"
-      >
-        <span>{text.total}</span>
-        <span className="leader" aria-hidden="true" />
-        <span>{formatMoney(cart.data.totalPrice)}</span>
-      </p>
-      {cart.data.hasUnavailableItems && <p className="mt-2 text-sm text-warn">{text.unavailableHint}</p>}
-      <Button
-        variant="primary"
-        size="large"
-        className="mt-4 w-full"
-        disabled={busy || cart.data.hasUnavailableItems}
-        onClick={onCheckout}
-      >
-        {text.checkout}
-      </Button>
+      {cart.items.length > 0 && (
+        <>
+          <p
+            className="mt-2 flex items-baseline border-t border-line pt-4 text-xl font-semibold tabular-nums"
+            role="status"
+          >
+            <span>{text.total}</span>
+            <span className="leader" aria-hidden="true" />
+            <span>{formatMoney(cart.totalPrice)}</span>
+          </p>
+          {cart.hasUnavailableItems && <p className="mt-2 text-sm text-warn">{text.unavailableHint}</p>}
+          <Button
+            variant="primary"
+            size="large"
+            className="mt-4 w-full"
+            disabled={saving || signedIn === undefined || cart.hasUnavailableItems}
+            onClick={signedIn ? onCheckout : onSignIn}
+          >
+            {signedIn ? text.checkout : text.checkoutSignIn}
+          </Button>
+          {!signedIn && <p className="mt-2 text-sm text-muted">{text.guest}</p>}
+        </>
+      )}
+    </div>
+  )
+}
+
+function LeftOutNotice({ lines, onDismiss }: { readonly lines: readonly LeftOut[]; readonly onDismiss: () => void }) {
+  const text = messages.basket
+  if (lines.length === 0) return null
+  return (
+    <div className="mb-4">
+      <Notice tone="warn">
+        <p>{text.leftOut}</p>
+        <ul className="my-1 list-disc ps-5">
+          {lines.map(({ name, quantity, reason }) => (
+            <li key={`${name} ${reason ?? ''}`}>
+              {text.leftOutLine(name, quantity)}
+              {reason !== undefined && `: ${text.leftOutWhy[reason] ?? reason}`}
+            </li>
+          ))}
+        </ul>
+        <Button variant="quiet" onClick={onDismiss}>
+          {text.dismiss}
+        </Button>
+      </Notice>
     </div>
   )
 }
@@ -88,12 +103,11 @@ export function Basket({ signedIn, onSignIn, onCheckout, pictures }: BasketProps
 interface BasketLineProps {
   readonly item: CartItem
   readonly picture: string | undefined
-  readonly quantity: number
   readonly onQuantity: (quantity: number) => void
   readonly onRemove: () => void
 }
 
-function BasketLine({ item, picture, quantity, onQuantity, onRemove }: BasketLineProps) {
+function BasketLine({ item, picture, onQuantity, onRemove }: BasketLineProps) {
   const text = messages.basket
   return (
     <li className="flex gap-3 py-3">
@@ -111,7 +125,7 @@ function BasketLine({ item, picture, quantity, onQuantity, onRemove }: BasketLin
             label={text.quantity(item.name)}
             fewer={text.fewer(item.name)}
             more={text.more(item.name)}
-            value={quantity}
+            value={item.quantity}
             onCommit={onQuantity}
           />
           <Button variant="quiet" className="text-sm" onClick={onRemove} aria-label={text.removeNamed(item.name)}>

@@ -8,9 +8,10 @@ import { formatMoney } from '../ui/money.ts'
 import { Sheet } from '../ui/sheet.tsx'
 import { SpokenHeading } from '../ui/spoken-heading.tsx'
 import { AddressChoice } from './address-choice.tsx'
-import { CardChoice, type Card } from './card-choice.tsx'
+import { LeaveForPage } from './leave-for-page.tsx'
 import { OperationDetails } from './operation-details.tsx'
 import { orderNumber } from './order-number.ts'
+import { PayChoice, useWay } from './pay-choice.tsx'
 import { RunningCheckout } from './running-checkout.tsx'
 import { Verdict } from './verdict.tsx'
 
@@ -36,6 +37,7 @@ export function CheckoutSheet({ open, onClose }: CheckoutSheetProps) {
     >
       {state.status === 'idle' && <PayForm />}
       {state.status === 'held' && <HeldOrder order={state.order} />}
+      {state.status === 'leaving' && <LeaveForPage page={state.page} onBack={() => checkout.hold(state.order)} />}
       {state.status === 'running' && <RunningCheckout running={state} onCancel={() => checkout.cancel()} />}
       {state.status === 'told' && (
         <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
@@ -59,19 +61,20 @@ export function CheckoutSheet({ open, onClose }: CheckoutSheetProps) {
 }
 
 function PayForm() {
-  const cart = useCart()
+  const { cart, saving } = useCart()
   const addresses = useAddresses()
   const { checkout } = useCheckout()
   const [chosen, setChosen] = useState<string>()
-  const [card, setCard] = useState<Card>('pm_card_visa')
+  const [payBy, setPayBy] = useState<string>()
+  const way = useWay(cart?.totalPrice.currency, payBy)
   const addressId = chosen ?? addresses.data?.[0]?.id
-  if (cart.data === undefined) return null
-  const { id, totalPrice, totalItems } = cart.data
+  if (cart === undefined) return null
+  const { id, totalPrice, totalItems } = cart
   const text = messages.checkout
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-8">
       <AddressChoice value={addressId} onChange={setChosen} />
-      <CardChoice value={card} onChange={setCard} />
+      <PayChoice currency={totalPrice.currency} value={payBy} onChange={setPayBy} />
       <div>
         <p className="mb-3 flex items-baseline text-xl font-semibold tabular-nums">
           <span>{messages.basket.items(totalItems)}</span>
@@ -82,10 +85,10 @@ function PayForm() {
           variant="primary"
           size="large"
           className="w-full"
-          disabled={addressId === undefined || totalItems === 0}
+          disabled={addressId === undefined || way === undefined || saving || totalItems === 0}
           onClick={() => {
-            if (addressId === undefined) return
-            checkout.pay({ cartId: id, expectedTotal: totalPrice, addressId, paymentMethod: card })
+            if (addressId === undefined || way === undefined) return
+            checkout.pay({ cartId: id, expectedTotal: totalPrice, addressId, way })
           }}
         >
           {text.pay(formatMoney(totalPrice))}
@@ -111,13 +114,22 @@ function HeldOrder({ order }: { readonly order: PlacedOrder }) {
 /** The order is set aside and unpaid: pay for it, or let it go. */
 function PayAgain({ order }: { readonly order: PlacedOrder }) {
   const { checkout } = useCheckout()
-  const [card, setCard] = useState<Card>('pm_card_visa')
+  const { cart } = useCart()
+  const [payBy, setPayBy] = useState<string>()
+  // A shop has one currency.
+  const currency = order.total?.currency ?? cart?.totalPrice.currency
+  const way = useWay(currency, payBy)
   const text = messages.checkout
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
-      <CardChoice value={card} onChange={setCard} />
+      <PayChoice currency={currency} value={payBy} onChange={setPayBy} />
       <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
-        <Button variant="primary" size="large" onClick={() => checkout.payHeld(card)}>
+        <Button
+          variant="primary"
+          size="large"
+          disabled={way === undefined}
+          onClick={() => way && checkout.payHeld(way)}
+        >
           {order.total === undefined ? text.payNow : text.pay(formatMoney(order.total))}
         </Button>
         <Button onClick={() => checkout.letGo()}>{text.letGo}</Button>

@@ -5,6 +5,12 @@ import { messages } from '../messages.ts'
 export function explain(error: unknown): string {
   const problem = problemOf(error)
   if (problem === undefined) return messages.problem.offline
+  return explainProblem(problem)
+}
+
+type Problem = NonNullable<ReturnType<typeof problemOf>>
+
+export function explainProblem(problem: Problem): string {
   return messages.problem.codes[problem.code] ?? problem.errors?.[0]?.message ?? problem.detail ?? problem.title
 }
 

@@ -14,6 +14,7 @@ export interface RunningCheckoutProps {
 export function RunningCheckout({ running, onCancel }: RunningCheckoutProps) {
   const text = messages.checkout
   const paying = running.stage === 'confirming'
+  const opening = running.stage === 'opening'
   const releasing = running.stage === 'releasing'
   const unsure = running.askNow !== undefined
   return (
@@ -26,7 +27,9 @@ export function RunningCheckout({ running, onCancel }: RunningCheckoutProps) {
               ? text.cancelAsked
               : releasing
                 ? text.lettingGo
-                : text.running}
+                : opening
+                  ? text.opening
+                  : text.running}
         </SpokenHeading>
         {unsure ? (
           <p className="text-muted">{messages.verdict.unknownHint}</p>
@@ -34,7 +37,7 @@ export function RunningCheckout({ running, onCancel }: RunningCheckoutProps) {
           !releasing && (
             <ol className="grid grid-cols-[minmax(0,1fr)] gap-2">
               <Step done={paying} now={!paying} label={text.placing} />
-              <Step done={false} now={paying} label={text.paying} />
+              <Step done={false} now={paying} label={opening ? text.opening : text.paying} />
             </ol>
           )
         )}

@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react'
 import { useSession, useSignOut } from '../api/accounts.ts'
-import { useAddToCart, useCart } from '../api/cart.ts'
+import { useCart, useCartActions } from '../api/cart.ts'
 import { useProducts, type Product, type Variant } from '../api/catalog.ts'
 import { useCheckoutUpkeep } from '../api/checkout.ts'
 import { messages } from '../messages.ts'
@@ -13,50 +13,55 @@ import { Basket } from './basket.tsx'
 import { Catalogue } from './catalogue.tsx'
 import { CheckoutSheet } from './checkout-sheet.tsx'
 import { explain } from './explain.ts'
+import { OrdersSheet } from './orders-sheet.tsx'
 
-type Open = 'nothing' | 'account' | 'basket' | 'checkout'
+/** `/?order=<id>`: a gateway's page comes back there. */
+const arrivedAt = new URLSearchParams(location.search).get('order') ?? undefined
+
+type Open = 'nothing' | 'account' | 'basket' | 'checkout' | 'orders'
 
 /** The shop at `/`: groceries, the basket beside them (below, on a phone: behind a bar), and the sheets over both. */
 export function Storefront() {
-  const [open, setOpen] = useState<Open>('nothing')
+  const [open, setOpen] = useState<Open>(arrivedAt === undefined ? 'nothing' : 'orders')
+  const [orderId, setOrderId] = useState(arrivedAt)
+  const [adding, setAdding] = useState<string>()
   const [said, setSaid] = useState('')
   const session = useSession()
   const signOut = useSignOut()
-  const addToCart = useAddToCart()
-  const cart = useCart()
+  const { add: addItem } = useCartActions()
+  const { cart, trouble } = useCart()
   const everything = useProducts('')
-  const wanted = useRef<{ readonly product: Product; readonly variant: Variant }>(undefined)
-  useCheckoutUpkeep()
+  const goesOn = useRef(false)
+  useCheckoutUpkeep({ recall: arrivedAt === undefined })
 
   const signedIn = session.status === 'signed-in'
   const pictures = new Map(
     everything.data?.pages.flatMap(({ items }) => items.map(({ id, image }) => [id, image] as const)),
   )
-  const add = (product: Product, variant: Variant) => {
-    if (!signedIn) {
-      wanted.current = { product, variant }
-      return setOpen('account')
-    }
-    addToCart.mutate(
-      { productId: product.id, variantId: variant.id, quantity: 1 },
-      { onSuccess: () => setSaid(messages.basket.added(product.name)) },
-    )
+  const add = async (product: Product, variant: Variant) => {
+    setAdding(product.id)
+    if (await addItem(product.id, variant.id)) setSaid(messages.basket.added(product.name))
+    setAdding((current) => (current === product.id ? undefined : current))
   }
-  const afterSignIn = () => {
+  const signIn = ({ forCheckout }: { readonly forCheckout: boolean }) => {
+    goesOn.current = forCheckout
+    setOpen('account')
+  }
+  const closeOrders = () => {
     setOpen('nothing')
-    const { product, variant } = wanted.current ?? {}
-    wanted.current = undefined
-    if (product && variant) addToCart.mutate({ productId: product.id, variantId: variant.id, quantity: 1 })
+    setOrderId(undefined)
+    // A reload shows the shop again, and not an order that was put away.
+    history.replaceState(null, '', location.pathname)
   }
   const basket = (
     <Basket
-      signedIn={signedIn}
+      signedIn={session.status === 'opening' ? undefined : signedIn}
       pictures={pictures}
-      onSignIn={() => setOpen('account')}
+      onSignIn={() => signIn({ forCheckout: true })}
       onCheckout={() => setOpen('checkout')}
     />
   )
-  const count = cart.data?.totalItems ?? 0
+  const count = cart?.totalItems ?? 0
 
   return (
     <>
@@ -74,13 +79,16 @@ export function Storefront() {
               <PersonIcon />
               {messages.account.signedInAs(session.user.name)}
             </span>
+            <Button variant="quiet" onClick={() => setOpen('orders')}>
+              {messages.orders.short}
+            </Button>
             <Button variant="quiet" onClick={() => signOut.mutate()}>
               {messages.account.signOut}
             </Button>
           </p>
         ) : (
           session.status === 'guest' && (
-            <Button onClick={() => setOpen('account')}>
+            <Button onClick={() => signIn({ forCheckout: false })}>
               <PersonIcon />
               {messages.account.signIn}
             </Button>
@@ -89,12 +97,12 @@ export function Storefront() {
       </header>
       <main className="mx-auto grid max-w-7xl gap-x-10 px-5 pb-32 sm:px-8 lg:grid-cols-[minmax(0,1fr)_22rem] lg:pb-16">
         <div>
-          {addToCart.error && (
-            <div className="mb-4">
-              <Notice tone="bad">{explain(addToCart.error)}</Notice>
+          {trouble !== undefined && cart !== undefined && (
+            <div className="mb-4 lg:hidden">
+              <Notice tone="bad">{explain(trouble)}</Notice>
             </div>
           )}
-          <Catalogue addingProductId={addToCart.isPending ? addToCart.variables.productId : undefined} onAdd={add} />
+          <Catalogue addingProductId={adding} onAdd={(product, variant) => void add(product, variant)} />
         </div>
         <aside aria-labelledby="basket" className="hidden lg:block">
           <div className="sticky top-6 max-h-[calc(100dvh-3rem)] overflow-y-auto rounded-tile bg-surface p-6">
@@ -132,14 +140,23 @@ export function Storefront() {
         {basket}
       </Sheet>
       <Sheet
-        open={open === 'account'}
+        open={open === 'account' || (open === 'orders' && session.status === 'guest')}
         onClose={() => setOpen('nothing')}
         place="centre"
         title={messages.account.title}
         closeLabel={messages.close}
       >
-        <AccountForm onDone={afterSignIn} />
+        <AccountForm
+          onDone={() => setOpen(goesOn.current ? 'checkout' : orderId === undefined ? 'nothing' : 'orders')}
+        />
       </Sheet>
+      <OrdersSheet
+        open={open === 'orders' && signedIn}
+        orderId={orderId}
+        arrived={orderId === arrivedAt}
+        onLook={setOrderId}
+        onClose={closeOrders}
+      />
       <CheckoutSheet open={open === 'checkout'} onClose={() => setOpen('nothing')} />
     </>
   )

@@ -3,6 +3,7 @@ import { messages } from '../messages.ts'
 import { formatMoney } from '../ui/money.ts'
 import { SpokenHeading } from '../ui/spoken-heading.tsx'
 import { TillSlip, type SlipRow } from '../ui/till-slip.tsx'
+import { explainProblem } from './explain.ts'
 import { orderNumber } from './order-number.ts'
 
 interface Words {
@@ -56,12 +57,6 @@ export function wordsOf(told: Told, order: PlacedOrder | undefined): Words {
     case 'needs_attention':
       return { tone: 'warn', headline: text.needsAttention }
   }
-}
-
-type Problem = Extract<Told, { kind: 'refused' }>['problem']
-
-function explainProblem(problem: Problem): string {
-  return messages.problem.codes[problem.code] ?? problem.detail ?? problem.title
 }
 
 function rowsOf(told: Told, order: PlacedOrder | undefined): readonly SlipRow[] {

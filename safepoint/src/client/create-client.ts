@@ -1,5 +1,8 @@
 import { headers as names, maxKeyBytes, type CancelAnswer, type OperationView } from '../protocol.ts'
 import { reporter, type Report } from './events.ts'
+import type { ServerEvent } from './event-stream.ts'
+import { exclusivelyInTabs, type Exclusively } from './exclusively.ts'
+import { openEvents } from './open-events.ts'
 import { createOutbox } from './outbox.ts'
 import { ProblemError } from './problem-error.ts'
 import { prepareBody } from './read-body.ts'
@@ -40,8 +43,18 @@ export interface ClientOptions {
   readonly maxBodyBytes?: number
   /** Longest answer that is read, in bytes. Default 16 MiB. */
   readonly maxResponseBytes?: number
-  /** `true`: to the console. No event carries a body, a header or a result. */
+  /**
+   * `true`: each step of each write to `console.debug` (browsers show it at the level "Verbose"), one {@link ClientEvent} an
+   * entry, after `[safepoint]`; a function: to that. No event carries a body, a header or a result; a listener that throws
+   * changes nothing.
+   */
   readonly debug?: boolean | Report
+  /**
+   * Runs `work` while nobody else who shares `storage` runs work of the same name, so that of two tabs that are opened at
+   * once each pending request is resumed by one. Default: Web Locks in a page that has them (a secure context), else none:
+   * two may then send a request again, which its key makes harmless.
+   */
+  readonly exclusively?: Exclusively
   /** Default `/api/operations`. */
   readonly operationsPath?: string
 }
@@ -100,11 +113,17 @@ export interface Client {
    * server refuses for good.
    */
   watch(key: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<OperationView>
+  /**
+   * The events of one connection to a `text/event-stream`, read with the client's own headers. Ends with the stream, when
+   * nothing was heard for `idleMs`, or when `signal` fires; connecting again is the caller's. Throws like `get` where there
+   * is no stream, and does not retry.
+   */
+  events(path: string, options?: ReadOptions): AsyncIterable<ServerEvent>
   /** The account's requests without a final verdict, oldest first, without those now under way here. */
   pending(): Promise<PendingRequest[]>
   /**
    * Settles what is pending, one after the other, oldest first: the same keys, the same bytes; what was cancelled is
-   * cancelled again, never sent. Call it after a reload, or when the network is back. `only` leaves the others alone, for
+   * cancelled again, never sent. What another tab settles meanwhile is left to it, and has no verdict here. Call it after a reload, or when the network is back. `only` leaves the others alone, for
    * instance what is too old to be still wanted ({@link Client.cancel} makes that certain).
    */
   resume(options?: { readonly only?: (request: PendingRequest) => boolean }): Promise<Verdict<unknown>[]>
@@ -124,6 +143,7 @@ export function createClient(options: ClientOptions): Client {
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     maxResponseBytes: options.maxResponseBytes ?? 16 * 1024 * 1024,
   })
+  const exclusively = options.exclusively ?? exclusivelyInTabs
   const account = () => (typeof options.account === 'function' ? options.account() : options.account) ?? ''
   const context: SettleContext = {
     transport,
@@ -216,6 +236,21 @@ export function createClient(options: ClientOptions): Client {
     return (await context.outbox.list(account())).filter(({ key }) => !context.active.has(key))
   }
 
+  async function resumeOne(listed: PendingRequest): Promise<Verdict<unknown> | undefined> {
+    // Another tab may have settled or cancelled it, or another person have signed in, while this one waited for its turn.
+    const request = context.active.has(listed.key) ? undefined : await context.outbox.find(account(), listed.key)
+    if (!request || request.account !== listed.account || context.active.has(request.key)) return undefined
+    return settleRequest(context, {
+      request,
+      content: request.body,
+      headers: {},
+      timeoutMs,
+      again: true,
+      keyIsNew: false,
+      persisted: true,
+    })
+  }
+
   return {
     async get<T>(path: string, { signal, headers }: ReadOptions = {}) {
       checkPath(path)
@@ -233,21 +268,15 @@ export function createClient(options: ClientOptions): Client {
       return viewOf(await read({ path, headers: { Accept: 'application/json' } }), path)
     },
     watch: (key, { signal } = {}) => watchOperation(context, checkKey(key), { signal }),
+    events: (path, { signal, headers } = {}) =>
+      openEvents(transport, { path, timeoutMs, idleMs: context.idleMs, headers, signal }),
     pending,
     async resume({ only = () => true } = {}) {
       const verdicts: Verdict<unknown>[] = []
       for (const request of (await pending()).filter(only)) {
-        if (context.active.has(request.key)) continue
-        const input = {
-          request,
-          content: request.body,
-          headers: {},
-          timeoutMs,
-          again: true,
-          keyIsNew: false,
-          persisted: true,
-        }
-        verdicts.push(await settleRequest(context, input))
+        const name = `safepoint:${options.baseUrl}|${encodeURIComponent(request.account)}|${request.key}`
+        const verdict = await exclusively(name, () => resumeOne(request))
+        if (verdict) verdicts.push(verdict)
       }
       return verdicts
     },

@@ -1,3 +1,4 @@
+/** One server-sent event: `event` is its type, `message` where it names none. */
 export interface ServerEvent {
   readonly event: string
   readonly data: string

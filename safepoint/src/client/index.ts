@@ -1,5 +1,7 @@
 export { createClient, type Client, type ClientOptions, type ReadOptions, type WriteOptions } from './create-client.ts'
 export type { ClientEvent } from './events.ts'
+export type { ServerEvent } from './event-stream.ts'
+export type { Exclusively } from './exclusively.ts'
 export { isProblemError, ProblemError } from './problem-error.ts'
 export {
   browserStorage,

@@ -84,6 +84,8 @@ export interface CheckoutRequest {
   /** Where the customer comes back to. A return says nothing about payment: ask, or wait for the webhook. */
   readonly successUrl: string
   readonly cancelUrl: string
+  /** Where the gateway reports what happens on the page, for gateways that are told with every page. */
+  readonly webhookUrl?: string
   readonly customerEmail?: string
   /** ISO 8601; each gateway has its own limits. */
   readonly expiresAt?: string
@@ -139,7 +141,8 @@ export type WebhookReading =
   /** Answer 4xx, store nothing. */
   | {
       readonly status: 'rejected'
-      readonly reason: 'unsigned' | 'signature_mismatch' | 'timestamp_expired' | 'malformed'
+      /** `not_confirmed`: the gateway signs nothing, and was asked: it knows nothing of what the body says. */
+      readonly reason: 'unsigned' | 'signature_mismatch' | 'timestamp_expired' | 'malformed' | 'not_confirmed'
     }
 
 export interface WebhookEvent {
@@ -175,6 +178,8 @@ export interface Gateway {
   readonly settling: { readonly charge: Settling; readonly refund: Settling }
   /** Whether `charge` is offered; a gateway without it is paid on its own page only. */
   readonly savedMethods: boolean
+  /** Where its page is, if that is opened by posting a form: our own pages may post to no other origin. */
+  readonly formOrigin?: string
 
   /** Takes money now, from a saved payment method. At most once for a key within the repeat window. */
   charge(request: ChargeRequest, call: GatewayCall): Promise<ChargeResult>
@@ -217,4 +222,15 @@ export interface Gateway {
    * `now` is Unix milliseconds.
    */
   readWebhook(request: WebhookRequest, now: number, call: GatewayCall): Promise<WebhookReading>
+
+  /**
+   * Verifies what the customer's browser brought back from the page, where the gateway signs it; absent where it signs
+   * nothing. `stored.pageId` is our own record of the page, never the one that came back. `verified` says only that the
+   * gateway made these words: how the payment stands is asked all the same.
+   */
+  verifyReturn?(params: Readonly<Record<string, string>>, stored: { readonly pageId: string }): ReturnReading
 }
+
+export type ReturnReading =
+  | { readonly status: 'verified'; readonly paymentId: string }
+  | { readonly status: 'rejected' }

@@ -39,7 +39,8 @@ export const sessionSchema = z.object({
   client_reference_id: z.string().nullable(),
   currency: z.string(),
   expires_at: z.int(),
-  payment_intent: z.string().nullable(),
+  /** An id, or the intent where it was asked to be expanded. */
+  payment_intent: z.union([z.string(), intentSchema]).nullable(),
   payment_status: z.enum(['paid', 'unpaid', 'no_payment_required']),
   status: z.enum(['open', 'complete', 'expired']),
   url: z.string().nullable(),
@@ -143,6 +144,10 @@ export function toChargeResult(intent: StripeIntent): ChargeResult {
 export function toCheckout(body: unknown): Checkout {
   const session = readAs(sessionSchema, body)
   const paid = session.status === 'complete' && session.payment_status !== 'unpaid'
+  const { payment_intent: intent } = session
+  const expanded = typeof intent === 'object' ? intent : null
+  // Once another attempt is under way, the error of the last one is of no interest.
+  const error = expanded?.status === 'requires_payment_method' ? expanded.last_payment_error : null
   return {
     id: session.id,
     status: paid ? 'paid' : session.status === 'expired' ? 'expired' : 'open',
@@ -151,7 +156,11 @@ export function toCheckout(body: unknown): Checkout {
     amount: session.amount_total,
     currency: session.currency.toUpperCase(),
     order: session.client_reference_id,
-    paymentId: session.payment_intent,
+    paymentId: typeof intent === 'string' ? intent : (expanded?.id ?? null),
+    declined: error && {
+      code: error.decline_code ?? error.code ?? 'card_declined',
+      message: error.message ?? 'The card was declined.',
+    },
   }
 }
 

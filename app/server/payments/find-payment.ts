@@ -1,6 +1,7 @@
 import type { Reader } from '../database.ts'
 import { paymentOf, type Payment, type PaymentRow } from './payments.ts'
 
+/** Of one account only, where one is given: another's payment is as good as none. */
 export async function findPayment(reader: Reader, id: string, accountId?: string): Promise<Payment | undefined> {
   const { rows } = await reader.query<{ payment: PaymentRow }>({
     name: 'payments_find',

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { text } from '../accounts/accounts.schema.ts'
+import { pageQuery } from '../http.ts'
+import type { Movement, StockRow } from './inventory.queries.ts'
+import type { Adjusted } from './adjust-stock.ts'
+
+/** Of one delivery, or one loss. */
+const largestDelta = 1_000_000
+
+export const stockAdjustment = z.strictObject({
+  variantId: z.string().max(100),
+  delta: z
+    .int()
+    .min(-largestDelta)
+    .max(largestDelta)
+    .refine((delta) => delta !== 0, 'must not be 0'),
+  // Sales are booked by their orders.
+  reason: z.enum(['delivery', 'return', 'correction', 'loss']),
+  note: text(500).optional(),
+})
+
+const level = { onHand: z.int(), reserved: z.int(), available: z.int() }
+
+export const adjusted = z.strictObject({
+  variantId: z.string(),
+  movementId: z.string(),
+  ...level,
+}) satisfies z.ZodType<Adjusted>
+
+const movement = z.strictObject({
+  id: z.string(),
+  delta: z.int(),
+  reason: z.enum(['delivery', 'sale', 'return', 'correction', 'loss']),
+  orderId: z.string().optional(),
+  operationId: z.string().optional(),
+  actor: z.string().optional(),
+  note: z.string().optional(),
+  at: z.string(),
+}) satisfies z.ZodType<Movement>
+
+export const movementPage = z.strictObject({ items: z.array(movement), nextCursor: z.string().nullable() })
+
+export const stockQuery = pageQuery.extend({
+  below: z.coerce.number().int().min(-1_000_000_000).max(1_000_000_000).optional(),
+})
+
+const stockRow = z.strictObject({
+  variantId: z.string(),
+  productId: z.string(),
+  sku: z.string(),
+  product: z.string(),
+  variant: z.string(),
+  ...level,
+}) satisfies z.ZodType<StockRow>
+
+export const stockPage = z.strictObject({ items: z.array(stockRow), nextCursor: z.string().nullable() })

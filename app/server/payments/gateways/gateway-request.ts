@@ -1,0 +1,92 @@
+import { GatewayError } from './gateway-error.ts'
+import type { GatewayCall } from './gateway.ts'
+
+export interface GatewayRequest {
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** What the call is where its answer is lost; `unavailable` for a read, which has no effect that could be unknown. */
+  readonly lost: 'unknown' | 'unavailable'
+}
+
+export interface GatewayReply {
+  readonly status: number
+  readonly ok: boolean
+  readonly headers: Headers
+  readonly text: string
+}
+
+/**
+ * One request to a gateway over `fetch`, sent once. Whatever ends without a whole answer is thrown as a GatewayError that
+ * says whether it may have taken effect: `unavailable` where not a byte has left, `request.lost` where one may have.
+ */
+export async function sendToGateway(
+  gateway: string,
+  request: GatewayRequest,
+  call: GatewayCall,
+): Promise<GatewayReply> {
+  const { method, url, headers, body, lost } = request
+  if (call.signal.aborted) {
+    throw new GatewayError(gateway, 'unavailable', 'aborted', 'aborted before it was sent', {
+      cause: call.signal.reason,
+    })
+  }
+  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(call.timeoutMs)))
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      // A redirect would take the credentials, and the payment, elsewhere.
+      redirect: 'manual',
+      signal: AbortSignal.any([call.signal, timeout]),
+    })
+    const text = await response.text()
+    return { status: response.status, ok: response.ok, headers: response.headers, text }
+  } catch (cause) {
+    if (timeout.aborted)
+      throw new GatewayError(gateway, lost, 'timeout', `no answer in ${call.timeoutMs} ms`, { cause })
+    if (call.signal.aborted) throw new GatewayError(gateway, lost, 'aborted', 'aborted while under way', { cause })
+    const kind = neverConnected(cause) ? 'unavailable' : lost
+    throw new GatewayError(gateway, kind, 'network', `no answer from ${new URL(url).host}`, { cause })
+  }
+}
+
+/** The root of a gateway's API without a slash at its end. Credentials go over https, or stay on this machine. */
+export function gatewayRoot(baseUrl: string, variable: string): string {
+  const base = new URL(baseUrl)
+  const loopback = ['127.0.0.1', 'localhost', '[::1]'].includes(base.hostname)
+  if (base.protocol !== 'https:' && !loopback) {
+    throw new Error(`${variable} must be https: the credentials would cross the network in the clear (${base.origin})`)
+  }
+  return base.href.replace(/\/+$/, '')
+}
+
+/** The calls of one composite call share its time. */
+export function sharingTime(call: GatewayCall): (more?: Partial<GatewayCall>) => GatewayCall {
+  const deadline = performance.now() + call.timeoutMs
+  return (more) => ({ ...call, ...more, timeoutMs: Math.max(1, deadline - performance.now()) })
+}
+
+/** Failures of making a connection: not a byte of the request has left. */
+const beforeSending = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+function neverConnected(fetchError: unknown): boolean {
+  const cause = fetchError instanceof Error ? fetchError.cause : undefined
+  // Where several addresses were tried, each must have failed this way.
+  if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.every(isBeforeSending)
+  return isBeforeSending(cause)
+}
+
+function isBeforeSending(cause: unknown): boolean {
+  const { code, syscall } = (cause ?? {}) as { code?: string; syscall?: string }
+  return syscall === 'connect' || syscall === 'getaddrinfo' || (code !== undefined && beforeSending.has(code))
+}

@@ -1,0 +1,82 @@
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { isDecided, readStanding } from '../../client/order-standing.ts'
+import type { Order } from '../../client/model.ts'
+import type { Verdict } from './checkout.ts'
+import { useAccountId } from './accounts.ts'
+import { useCartActions } from './cart.ts'
+import { pantry } from './pantry.ts'
+
+export { canCancel, isDecided, readStanding, type Standing } from '../../client/order-standing.ts'
+export type { GatewayOffer, Order, OrderChange, OrderWithHistory } from '../../client/model.ts'
+
+export const ordersKey = ['orders'] as const
+
+export function useOrders() {
+  const account = useAccountId()
+  return useInfiniteQuery({
+    queryKey: [...ordersKey, account],
+    queryFn: ({ pageParam }) => pantry.orders.list(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    enabled: account !== undefined,
+  })
+}
+
+/** Milliseconds between two looks at an order that is not decided yet; its events come sooner. */
+const lookEvery = 2_000
+
+/** One order, until nothing about it changes any more. */
+export function useOrder(id: string) {
+  const account = useAccountId()
+  const queries = useQueryClient()
+  const order = useQuery({
+    queryKey: [...ordersKey, account, id],
+    queryFn: () => pantry.orders.get(id),
+    enabled: account !== undefined,
+    staleTime: 0,
+    refetchInterval: ({ state }) => (state.data && isDecided(readStanding(state.data)) ? false : lookEvery),
+  })
+  useEffect(
+    () =>
+      pantry.live.listen(
+        `order:${id}`,
+        () => void queries.invalidateQueries({ queryKey: [...ordersKey, account, id] }),
+      ),
+    [queries, account, id],
+  )
+  return order
+}
+
+/** On the way back from a gateway's page: the server asks the gateway, and the order is what comes of it. */
+export function useVerifyOrder() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (order: Order) => pantry.orders.verify(order),
+    onSettled: () => queries.invalidateQueries({ queryKey: ordersKey }),
+  })
+}
+
+/** Resolves to the verdict: what is not known is said to be not known, and can be asked again. */
+export function useCancelOrder() {
+  const queries = useQueryClient()
+  const { readAgain } = useCartActions()
+  return useMutation({
+    mutationFn: ({ id, again }: { id: string; again?: () => Promise<Verdict<Order>> }) =>
+      again ? again() : pantry.orders.cancel(id),
+    onSettled: () => {
+      readAgain()
+      return queries.invalidateQueries({ queryKey: ordersKey })
+    },
+  })
+}
+
+/** The gateways that take `currency`; undefined until they are known. */
+export function useGateways(currency: string | undefined) {
+  const { data } = useQuery({
+    queryKey: ['gateways'],
+    queryFn: () => pantry.orders.listGateways(),
+    staleTime: 300_000,
+  })
+  return currency === undefined ? undefined : data?.filter(({ currencies }) => currencies.includes(currency))
+}

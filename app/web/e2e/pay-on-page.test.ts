@@ -1,0 +1,117 @@
+import type { Browser, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../../safepoint/test/support/until.ts'
+import { launchBrowser } from './launch-browser.ts'
+import { startShop, type Shop } from './start-shop.ts'
+import { newCustomer, openTabs, type Customer } from './tabs.test.setup.ts'
+
+let shop: Shop
+let browser: Browser
+
+beforeAll(async () => {
+  browser = await launchBrowser()
+  shop = await startShop()
+})
+
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+
+afterAll(async () => {
+  await browser?.close()
+  await shop?.stop()
+})
+
+const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: true }).click()
+const see = (page: Page, words: string | RegExp) => page.getByText(words).first().waitFor({ timeout: 12_000 })
+
+/** Somebody with bananas in the basket and an address, at the payment form. */
+async function atThePaymentForm(): Promise<{ readonly customer: Customer; readonly page: Page }> {
+  const customer = await newCustomer(shop)
+  const { items } = await customer.send('GET', '/api/products?search=bananas')
+  await customer.send('POST', '/api/cart/add', { productId: items[0].id, quantity: 2 })
+  const address = { name: 'Asha Rao', line1: '12 MG Road', city: 'Bengaluru', postalCode: '560001', country: 'IN' }
+  await customer.send('POST', '/api/addresses', address)
+  const page = await (await openTabs(browser, shop, customer)).open()
+  await press(page, 'Check out')
+  return { customer, page }
+}
+
+async function goToThePageOf(page: Page, gateway: string): Promise<void> {
+  await page.getByText(`On ${gateway}’s page`).click()
+  await page.getByRole('button', { name: /^Pay ₹/ }).click()
+  await see(page, 'Simulated payment page. No money moves.')
+}
+
+async function theOrder(customer: Customer) {
+  const { items } = await customer.send('GET', '/api/orders')
+  expect(items).toHaveLength(1)
+  return items[0] as { id: string; status: string; payment: { status: string } }
+}
+
+const dialog = (page: Page) => page.getByRole('dialog')
+
+describe('A customer who pays on a gateway’s own page', () => {
+  it('goes there by a link, pays, comes back to the truth, and cancels for a refund', async () => {
+    const { customer, page } = await atThePaymentForm()
+    await goToThePageOf(page, 'Stripe')
+    await press(page, 'Pay')
+    await see(page, /^Order #\S+: Thank you. It is paid.$/)
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', payment: { status: 'captured' } })
+
+    await press(page, 'All orders')
+    await dialog(page)
+      .getByRole('button', { name: /^Order #.*Paid$/ })
+      .click()
+    await page.getByText('What has happened').click()
+    await see(page, 'Paid on the payment page')
+    await press(page, 'Cancel and refund')
+    await press(page, 'Yes, cancel it')
+    await see(page, /^Order #\S+ is cancelled and your money was given back.$/)
+    await see(page, /^Order #\S+: It is cancelled, and your money was given back.$/)
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled', payment: { status: 'refunded' } })
+  })
+
+  it('goes there with a form, pays, and comes back to the truth', async () => {
+    const { customer, page } = await atThePaymentForm()
+    await goToThePageOf(page, 'Razorpay')
+    await press(page, 'Pay')
+    await see(page, /^Order #\S+: Thank you. It is paid.$/)
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', payment: { status: 'captured' } })
+  })
+
+  it('leaves it unpaid, is told so, goes on, leaves again, and cancels: nothing was charged', async () => {
+    const { customer, page } = await atThePaymentForm()
+    await goToThePageOf(page, 'Stripe')
+    await press(page, 'Back to the shop')
+    await see(page, /^Order #\S+: It waits for your payment. Nothing has been charged.$/)
+    await press(page, 'Go on to the payment page')
+    await see(page, 'Simulated payment page. No money moves.')
+    await press(page, 'Back to the shop')
+    await press(page, 'Cancel the order')
+    await press(page, 'Yes, cancel it')
+    await see(page, /is cancelled: nothing was charged, and no charge remains.$/)
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled' })
+    await until(async () => (await customer.send('GET', '/api/cart')).totalItems === 2)
+  })
+
+  it('cancels while the page is being opened, and the basket is as it was', async () => {
+    const { customer, page } = await atThePaymentForm()
+    let arrived = () => {}
+    const sent = new Promise<void>((resolve) => (arrived = resolve))
+    // It does not reach the shop before the cancel does.
+    let letGo = () => {}
+    const late = new Promise<void>((resolve) => (letGo = resolve))
+    await page.route('**/create-from-cart', async (route) => {
+      arrived()
+      await late
+      await route.continue().catch(() => {})
+    })
+    await page.getByText('On Stripe’s page').click()
+    await page.getByRole('button', { name: /^Pay ₹/ }).click()
+    await sent
+    await press(page, 'Cancel')
+    await see(page, 'Cancelled: nothing was charged, nothing was ordered.')
+    letGo()
+    expect((await customer.send('GET', '/api/orders')).items).toEqual([])
+    expect(await customer.send('GET', '/api/cart')).toMatchObject({ totalItems: 2 })
+  })
+})

@@ -1,0 +1,130 @@
+import { useEffect, useRef, useState } from 'react'
+import { useCheckout } from '../api/checkout.ts'
+import {
+  canCancel,
+  isDecided,
+  readStanding,
+  useOrder,
+  useVerifyOrder,
+  type OrderChange,
+  type OrderWithHistory,
+} from '../api/orders.ts'
+import { locale, messages } from '../messages.ts'
+import { Button } from '../ui/button.tsx'
+import { formatMoney } from '../ui/money.ts'
+import { Notice } from '../ui/notice.tsx'
+import { SpokenHeading } from '../ui/spoken-heading.tsx'
+import { TillSlip } from '../ui/till-slip.tsx'
+import { CancelOrder } from './cancel-order.tsx'
+import { explain } from './explain.ts'
+import { PageForm } from './leave-for-page.tsx'
+import { orderNumber } from './order-number.ts'
+import { nameStanding } from './order-words.ts'
+
+export interface OrderViewProps {
+  readonly id: string
+  /** Somebody comes from a gateway's page. */
+  readonly arrived: boolean
+  /** The checkout takes over. */
+  readonly onPay: () => void
+}
+
+const tones = { good: 'text-good', warn: 'text-warn', bad: 'text-bad', plain: 'text-ink' } as const
+
+/** One order and its truth, followed until it is decided. */
+export function OrderView({ id, arrived, onPay }: OrderViewProps) {
+  const order = useOrder(id)
+  useVerifyOnce(order.data, arrived)
+  if (order.data === undefined) return order.error ? <Notice tone="bad">{explain(order.error)}</Notice> : <Waiting />
+  const { data } = order
+  const { tone, sentence } = nameStanding(data)
+  const text = messages.orders
+  const number = orderNumber(data.id)
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
+      <div role="status" aria-live="polite">
+        <SpokenHeading className={tones[tone]}>{`${text.order(number)}: ${sentence}`}</SpokenHeading>
+        {readStanding(data).kind === 'waiting' && (
+          <p className="mt-2 text-muted">{text.until(formatTime(data.reservedUntil))}</p>
+        )}
+      </div>
+      <TillSlip
+        label={text.order(number)}
+        rows={[
+          ...data.items.map((item) => ({
+            label: text.line(item.name, item.quantity),
+            value: formatMoney(item.totalPrice),
+          })),
+          { label: text.total, value: formatMoney(data.total), strong: true },
+        ]}
+      />
+      <Actions order={data} onPay={onPay} />
+      <p className="text-sm text-muted">
+        {text.to}: {data.shippingAddress.name}, {data.shippingAddress.line1}, {data.shippingAddress.city}
+      </p>
+      <History changes={data.history} />
+    </div>
+  )
+}
+
+/** The gateway may know more than has reached the shop: it is asked once on the way back, and never needed. */
+function useVerifyOnce(order: OrderWithHistory | undefined, arrived: boolean): void {
+  const { mutate } = useVerifyOrder()
+  const asked = useRef(false)
+  useEffect(() => {
+    if (order === undefined || !arrived || asked.current || isDecided(readStanding(order))) return
+    asked.current = true
+    mutate(order)
+  }, [order, arrived, mutate])
+}
+
+function Actions({ order, onPay }: { readonly order: OrderWithHistory; readonly onPay: () => void }) {
+  const { checkout } = useCheckout()
+  const standing = readStanding(order)
+  const text = messages.orders
+  const payable = standing.kind === 'set_aside' || standing.kind === 'declined'
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-3 empty:hidden">
+      {standing.kind === 'waiting' && standing.page && <PageForm page={standing.page} label={text.goOn} />}
+      {(payable || (standing.kind === 'waiting' && !standing.page)) && (
+        <Button
+          variant="primary"
+          size="large"
+          onClick={() => {
+            checkout.hold({ id: order.id, total: order.total })
+            onPay()
+          }}
+        >
+          {text.pay}
+        </Button>
+      )}
+      <CancelOrder order={order} offered={canCancel(order)} />
+    </div>
+  )
+}
+
+function History({ changes }: { readonly changes: readonly OrderChange[] }) {
+  const [open, setOpen] = useState(false)
+  const text = messages.orders
+  return (
+    <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)} className="min-w-0 text-sm">
+      <summary className="text-muted">{text.history}</summary>
+      <ol className="mt-3 grid gap-2 border-s-2 border-line ps-4">
+        {changes.map(({ to, reason, note, at }) => (
+          <li key={`${at} ${to}`}>
+            <span className="font-medium">{text.reasons[reason] ?? reason}</span>{' '}
+            <time dateTime={at} className="text-muted">
+              {formatTime(at)}
+            </time>
+            {note !== undefined && <span className="block text-muted">{note}</span>}
+          </li>
+        ))}
+      </ol>
+    </details>
+  )
+}
+
+const Waiting = () => <p aria-busy="true">{messages.orders.asking}</p>
+
+const time = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
+export const formatTime = (at: string): string => time.format(new Date(at))

@@ -1,0 +1,13 @@
+/** Runs `work` while nobody else does who goes by the same `name`, and answers with what it came to. */
+export type Exclusively = <T>(name: string, work: () => Promise<T>) => Promise<T>
+
+/** The part of the Web Locks API that is used (https://w3c.github.io/web-locks/), so that nothing here needs the DOM to compile. */
+interface Locks {
+  request<T>(name: string, work: () => Promise<T>): Promise<T>
+}
+
+/** Among the tabs of one origin, where there are Web Locks; elsewhere `work` runs at once. */
+export const exclusivelyInTabs: Exclusively = (name, work) => {
+  const { document, navigator } = globalThis as { document?: unknown; navigator?: { locks?: Locks } }
+  return document !== undefined && navigator?.locks ? navigator.locks.request(name, work) : work()
+}
