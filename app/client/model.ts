@@ -157,6 +157,8 @@ export interface Payment {
     | 'voided'
     | 'refunding'
     | 'refunded'
+  /** Of what was taken. */
+  readonly refunded: Money
   /** Present while the customer has to act. */
   readonly checkout?: PaymentPage
 }

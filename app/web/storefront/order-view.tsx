@@ -40,6 +40,7 @@ export function OrderView({ id, arrived, onPay }: OrderViewProps) {
   const { tone, sentence } = nameStanding(data)
   const text = messages.orders
   const number = orderNumber(data.id)
+  const refunded = data.payment?.refunded
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
       <div role="status" aria-live="polite">
@@ -56,6 +57,7 @@ export function OrderView({ id, arrived, onPay }: OrderViewProps) {
             value: formatMoney(item.totalPrice),
           })),
           { label: text.total, value: formatMoney(data.total), strong: true },
+          ...(refunded?.amount ? [{ label: text.refunded, value: formatMoney(refunded) }] : []),
         ]}
       />
       <Actions order={data} onPay={onPay} />

@@ -40,7 +40,11 @@ export async function createCheckout(
 }
 
 export async function getCheckout(client: StripeClient, checkoutId: string, call: GatewayCall): Promise<Checkout> {
-  const reply = await client.get(`checkout/sessions/${encodeURIComponent(checkoutId)}`, { expand: ['payment_intent'] }, call)
+  const reply = await client.get(
+    `checkout/sessions/${encodeURIComponent(checkoutId)}`,
+    { expand: ['payment_intent'] },
+    call,
+  )
   if (!reply.ok) throw refusal(reply)
   return toCheckout(reply.body)
 }
