@@ -23,7 +23,14 @@ const stages = [
   { name: 'import arrows', commands: [['scripts/check-imports.mjs']] },
   { name: 'types', commands: [[bin('typescript/bin/tsc'), '-b']] },
   { name: 'schema', needs: ['safepoint/migrations'], commands: [['scripts/dump-schema.ts']] },
-  { name: 'docs', hint: 'npm run docs:write', commands: [['scripts/write-error-docs.mjs', '--check']] },
+  {
+    name: 'docs',
+    hint: 'npm run docs:write',
+    commands: [
+      ['scripts/write-error-docs.mjs', '--check'],
+      ['scripts/write-operation-docs.ts', '--check'],
+    ],
+  },
   { name: 'tests', run: runTests },
   { name: 'examples', needs: ['examples'], commands: listExamples() },
   { name: 'package', needs: ['safepoint/src/index.ts'], commands: [['scripts/check-package.ts', systemNode()]] },

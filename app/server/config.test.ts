@@ -57,6 +57,13 @@ test('says all that is wrong at once, by the names of the variables', () => {
   expect(() => readConfig({ JWT_SECRET: 'short' })).toThrow(/JWT_SECRET/)
 })
 
+test('a transaction that loses races is run 3 to 5 times in all, as CONFLICT_ATTEMPTS says', () => {
+  expect(readConfig({}).conflictAttempts).toBeUndefined()
+  expect(readConfig({ CONFLICT_ATTEMPTS: '5' }).conflictAttempts).toBe(5)
+  for (const wrong of ['2', '6', '3.5', 'many'])
+    expect(() => readConfig({ CONFLICT_ATTEMPTS: wrong })).toThrow(/CONFLICT_ATTEMPTS/)
+})
+
 test('a data folder keeps one secret, for its owner alone', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pantry-secret-'))
   try {

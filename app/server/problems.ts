@@ -152,15 +152,25 @@ const shopProblems: ProblemTable = {
 }
 
 /** Every code of the shop with its status and words; the engine's own are in the library. */
-export const problems: ProblemTable = {
-  ...accountProblems,
-  ...addressProblems,
-  ...shopProblems,
-  ...orderProblems,
-  ...paymentProblems,
-  ...inventoryProblems,
-  ...catalogProblems,
-  ...mailProblems,
-  ...webhookProblems,
-  ...eventProblems,
+export const problems: ProblemTable = together(
+  accountProblems,
+  addressProblems,
+  shopProblems,
+  orderProblems,
+  paymentProblems,
+  inventoryProblems,
+  catalogProblems,
+  mailProblems,
+  webhookProblems,
+  eventProblems,
+)
+
+/** Each code is told in one place: two tables that know it would tell different stories. */
+function together(...tables: readonly ProblemTable[]): ProblemTable {
+  const all: Record<string, ProblemTable[string]> = {}
+  for (const [code, problem] of tables.flatMap((table) => Object.entries(table))) {
+    if (code in all) throw new Error(`The problem ${code} is told in two places.`)
+    all[code] = problem
+  }
+  return all
 }

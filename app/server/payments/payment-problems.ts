@@ -27,14 +27,16 @@ export const paymentProblems: ProblemTable = {
     },
     remedy: 'Leave `paymentMethod` out and send the customer to the page, or choose another gateway.',
   },
+  /** Of a webhook, and of what a browser brings back. */
   signature_invalid: {
     status: 400,
     title: { en: 'Not from the gateway', he: 'לא הגיע מספק התשלומים' },
     detail: {
-      en: 'What the browser brought back is not signed by the payment gateway; nothing has changed.',
-      he: 'מה שהדפדפן הביא בחזרה אינו חתום על ידי ספק התשלומים; דבר לא השתנה.',
+      en: 'This is not signed by the payment gateway, or the signature is too old; nothing has changed.',
+      he: 'התוכן אינו חתום על ידי ספק התשלומים, או שתוקף החתימה פג; דבר לא השתנה.',
     },
-    remedy: 'Send exactly what the page handed over, or nothing at all: then the gateway is simply asked.',
+    remedy:
+      'A webhook: sign the bytes exactly as they are sent, with the secret that this shop is configured with. A return: send exactly what the page handed over, or nothing at all: then the gateway is simply asked.',
   },
   payment_not_found: {
     status: 404,

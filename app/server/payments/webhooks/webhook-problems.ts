@@ -2,15 +2,6 @@ import type { ProblemTable } from 'safepoint/fastify'
 
 /** The codes of the inbox as they are told over HTTP. */
 export const webhookProblems: ProblemTable = {
-  signature_invalid: {
-    status: 400,
-    title: { en: 'Signature not valid', he: 'החתימה אינה תקפה' },
-    detail: {
-      en: 'The signature does not fit these bytes, or is too old ({reason}); nothing was stored.',
-      he: 'החתימה אינה תואמת את התוכן, או שפג תוקפה ({reason}); דבר לא נשמר.',
-    },
-    remedy: 'Sign the bytes exactly as they are sent, with the secret that this shop is configured with.',
-  },
   webhook_not_found: {
     status: 404,
     title: { en: 'No such event', he: 'אין אירוע כזה' },
