@@ -19,13 +19,13 @@ export interface Goods {
   readonly price: number
 }
 
-export async function stockGoods(sql: pg.Pool, onHand: number): Promise<Goods> {
+export async function stockGoods(sql: pg.Pool, onHand: number, currency = 'INR'): Promise<Goods> {
   const goods = { productId: uuidv7(), variantId: uuidv7(), price: 12_500 }
   await sql.query(
     `with product as (
       insert into pantry.product (id, slug, name, description, category, image, price_amount, currency,
         energy_kcal, protein_g, carbohydrate_g, sugar_g, fat_g, fibre_g, salt_g)
-      values ($1::uuid, $1::uuid::text, 'Rice', 'Long grain.', 'grains', '/images/grains.svg', $3::int, 'INR', 350, 7, 78, 0, 1, 1, 0)
+      values ($1::uuid, $1::uuid::text, 'Rice', 'Long grain.', 'grains', '/images/grains.svg', $3::int, $5::text, 350, 7, 78, 0, 1, 1, 0)
       returning id
     ), variant as (
       insert into pantry.variant (id, product_id, sku, name, position, content_g)
@@ -34,7 +34,7 @@ export async function stockGoods(sql: pg.Pool, onHand: number): Promise<Goods> {
       insert into pantry.stock (variant_id, on_hand) select id, $4::int from variant returning variant_id
     )
     insert into pantry.stock_movement (id, variant_id, delta, reason) select gen_random_uuid(), variant_id, $4::int, 'delivery' from stock`,
-    [goods.productId, goods.variantId, goods.price, onHand],
+    [goods.productId, goods.variantId, goods.price, onHand, currency],
   )
   return goods
 }
