@@ -1,6 +1,7 @@
 import type { Result } from '../database.ts'
 import type { PgClient, PgDriver, WireStatement } from './pg-driver.ts'
 import type { SilenceWatch } from './pg-silence.ts'
+import { packetOf, valueMapperOf, type Connection, type Packet, type QueryClass } from './pg-packet.ts'
 import { parseTag, readRow, type Description, type Parsers } from './pg-rows.ts'
 
 type Settle = (error: Error | undefined, results: Result[]) => void
@@ -59,8 +60,6 @@ function sendOneByOne(
   })
 }
 
-type Connection = NonNullable<PgClient['connection']>
-type QueryClass = NonNullable<PgDriver['Query']>
 type FlightClass = new (statements: readonly WireStatement[], settle: Settle) => object
 
 const flightKinds = new WeakMap<QueryClass, { readonly Flight: FlightClass }>()
@@ -86,7 +85,7 @@ function flightKind(Query: QueryClass): { readonly Flight: FlightClass } {
       const packet = (this.#packet = packetOf(connection))
       for (const { name, text, values, silent } of this.#statements) {
         if (silent && name !== undefined && !values?.length) {
-          packet._send(bare.get(name) ?? rememberBare(packet, name))
+          packet.executeBare(name)
           continue
         }
         if (name === undefined) packet.parse({ text })
@@ -146,85 +145,4 @@ function flightKind(Query: QueryClass): { readonly Flight: FlightClass } {
   const kind = { Flight }
   flightKinds.set(Query, kind)
   return kind
-}
-
-/**
- * A connection to write messages on that sends nothing until it is told to: `pg`'s own methods write them, without the Sync
- * behind each. A class rather than an object derived from the connection: with a live object as prototype every connection had a
- * shape of its own, and each operation paid some 40 µs for it.
- */
-class Packet {
-  /** What the rows of a prepared statement look like; null: it has none. It never changes, so that it is asked for once. */
-  readonly descriptions = new Map<string, Description | null>()
-  unnamed: Description | null = null
-  readonly #messages: Uint8Array[] = []
-  readonly #real: Connection
-
-  constructor(real: Connection) {
-    this.#real = real
-  }
-
-  _send(message: Uint8Array): void {
-    this.#messages.push(message)
-  }
-  parse(what: object): void {
-    this.#real.parse.call(this, what)
-  }
-  bind(what: object): void {
-    this.#real.bind.call(this, what)
-  }
-  describe(what: object): void {
-    this.#real.describe.call(this, what)
-  }
-  execute(what: object): void {
-    this.#real.execute.call(this, what)
-  }
-  /** All of it in one write, behind one Sync. */
-  send(): void {
-    this.#messages.push(syncMessage)
-    this.#real.stream?.write?.(Buffer.concat(this.take()))
-  }
-  take(): Uint8Array[] {
-    return this.#messages.splice(0)
-  }
-}
-
-/** BEGIN, COMMIT and their like: the same bytes each time. */
-const bare = new Map<string, Uint8Array>()
-
-function rememberBare(packet: Packet, name: string): Uint8Array {
-  const before = packet.take()
-  packet.bind({ portal: '', statement: name })
-  packet.execute({ portal: '' })
-  const message = Buffer.concat(packet.take())
-  for (const one of before) packet._send(one)
-  bare.set(name, message)
-  return message
-}
-
-const packets = new WeakMap<Connection, Packet>()
-const syncMessage = Buffer.from([0x53, 0, 0, 0, 4])
-
-function packetOf(real: Connection): Packet {
-  let packet = packets.get(real)
-  if (!packet) packets.set(real, (packet = new Packet(real)))
-  return packet
-}
-
-/** How `pg` makes text of values; it shows it to nobody but a connection. */
-function valueMapperOf(Query: QueryClass): unknown {
-  let found: unknown
-  const nothing = () => {}
-  const probe = new Query('', [], nothing)
-  probe.prepare({
-    parsedStatements: {},
-    submittedNamedStatements: {},
-    parse: nothing,
-    bind: ({ valueMapper }: { valueMapper: unknown }) => void (found = valueMapper),
-    describe: nothing,
-    execute: nothing,
-    sync: nothing,
-    close: nothing,
-  })
-  return found
 }
