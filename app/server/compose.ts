@@ -1,4 +1,4 @@
-import { createSafepoint, type AnyOperation } from 'safepoint'
+import { createSafepoint, type AnyOperation, type Safepoint, type SqlTransaction } from 'safepoint'
 import { changePassword } from './accounts/change-password.ts'
 import { changeProfile } from './accounts/change-profile.ts'
 import { endSession } from './accounts/end-session.ts'
@@ -28,11 +28,12 @@ import { sendMailsJob, sendQueuedMails, sweepMails } from './mail/send-queued-ma
 import type { Relay } from './mail/smtp-relay.ts'
 import { countRetries } from './monitoring/count-retries.ts'
 import { expireOrders, expireOrdersJob } from './orders/expire-order.ts'
-import { settlePayments, sweepPayments, sweepPaymentsJob } from './orders/sweep-payments.ts'
+import { sweepPayments } from './orders/sweep-payments.ts'
 import { orderOperations, type OrderOptions } from './orders/order-operations.ts'
+import type { Runs } from './orders/resolve-refund.ts'
 import type { Pantry } from './pantry.ts'
 import type { OfferedGateways } from './payments/offered-gateways.ts'
-import { settlePaymentJob } from './payments/settle-later.ts'
+import { sweepPaymentsJob } from './payments/settle-later.ts'
 import { applyEvents } from './payments/webhooks/apply-events.ts'
 import { applyEventsJob } from './payments/webhooks/receive-event.ts'
 import { webhookOperations } from './payments/webhooks/webhook-operations.ts'
@@ -65,13 +66,7 @@ export interface Parts {
 }
 
 /** Every job that is ever enqueued. */
-export const jobNames: readonly string[] = [
-  sendMailsJob,
-  expireOrdersJob,
-  settlePaymentJob,
-  sweepPaymentsJob,
-  applyEventsJob,
-]
+export const jobNames: readonly string[] = [sendMailsJob, expireOrdersJob, sweepPaymentsJob, applyEventsJob]
 
 /** The operations of all domains and the engine that runs them; the same in a server and in a worker. */
 export function compose(parts: Parts) {
@@ -79,6 +74,11 @@ export function compose(parts: Parts) {
   const tokens = createTokens(parts.jwtSecret)
   const mail = { log, ...(parts.mailBackOff && { backOff: parts.mailBackOff }) }
   const session = { tokens, database }
+  // The engine is made of the operations, and one of them decides for runs of it.
+  const runs: Runs = {
+    find: (scope, key) => safepoint.find(scope, key),
+    resolve: (scope, key, decision, by) => safepoint.resolve(scope, key, decision, by),
+  }
   const operations = {
     accounts: {
       registerAccount: registerAccount(session),
@@ -108,11 +108,11 @@ export function compose(parts: Parts) {
       relay: parts.relay,
       links: { shop: publicUrl, resetToken: (id) => tokens.resetTokenOf(id) },
     }),
-    orders: orderOperations({ gateways, currency, enqueue, publicUrl, ...parts.orders }),
+    orders: orderOperations({ gateways, currency, enqueue, publicUrl, runs, ...parts.orders }),
     webhooks: webhookOperations({ enqueue }),
   }
   const retries = countRetries()
-  const safepoint = createSafepoint({
+  const safepoint: Safepoint<SqlTransaction> = createSafepoint({
     database,
     operations: Object.values(operations).flatMap((domain) => Object.values(domain) as AnyOperation[]),
     log,
@@ -135,8 +135,7 @@ export function compose(parts: Parts) {
   const jobs: Job[] = [
     sweepMails(mails),
     expireOrders(safepoint, operations.orders.expireOrder),
-    settlePayments(safepoint, operations.orders.settlePayment),
-    sweepPayments(safepoint, operations.orders.settlePayment),
+    sweepPayments({ safepoint, settlePayment, log }),
     webhooks.job,
   ]
   const catalog = cacheCatalog({ database, bus: safepoint.bus })

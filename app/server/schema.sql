@@ -153,6 +153,8 @@ table orders
   column created_at timestamp with time zone not null default clock_timestamp()
   column updated_at timestamp with time zone not null default clock_timestamp()
   column actor text
+  column closing_scope text
+  column closing_key text
   constraint orders_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id)
   constraint orders_cart_id_fkey FOREIGN KEY (cart_id) REFERENCES pantry.cart(id)
   constraint orders_cart_id_key UNIQUE (cart_id)
@@ -162,6 +164,7 @@ table orders
   constraint orders_status CHECK ((status = ANY (ARRAY['pending'::text, 'awaiting_payment'::text, 'processing'::text, 'payment_verified'::text, 'completed'::text, 'failed'::text, 'error'::text, 'cancelled'::text])))
   constraint orders_total CHECK ((total >= 0))
   INDEX orders_by_status ON pantry.orders USING btree (status, id DESC)
+  INDEX orders_closing ON pantry.orders USING btree (id) WHERE (closing_by IS NOT NULL)
   INDEX orders_of_account ON pantry.orders USING btree (account_id, id DESC)
   INDEX orders_unpaid ON pantry.orders USING btree (reserved_until) WHERE (status = ANY (ARRAY['pending'::text, 'awaiting_payment'::text, 'failed'::text]))
   TRIGGER order_move BEFORE INSERT OR UPDATE ON pantry.orders FOR EACH ROW EXECUTE FUNCTION pantry.order_move()
@@ -199,13 +202,23 @@ table payment
   column captured_amount bigint not null default 0
   column refunded_amount bigint not null default 0
   column looked_at timestamp with time zone
+  column handled_scope text
+  column handled_key text
+  column refund_part bigint
+  column owed_amount bigint not null default 0
+  column aside_amount bigint not null default 0
+  column look_at timestamp with time zone
   constraint payment_amount CHECK ((amount >= 0))
+  constraint payment_aside CHECK (((aside_amount >= 0) AND (aside_amount <= refunded_amount)))
   constraint payment_order_id_fkey FOREIGN KEY (order_id) REFERENCES pantry.orders(id)
+  constraint payment_owed CHECK ((owed_amount >= 0))
   constraint payment_pkey PRIMARY KEY (id)
   constraint payment_refunded CHECK (((refunded_amount >= 0) AND (refunded_amount <= captured_amount)))
   constraint payment_status CHECK ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'refunding'::text, 'refunded'::text])))
+  INDEX payment_handled ON pantry.payment USING btree (id) WHERE (handled_by IS NOT NULL)
   INDEX payment_of_order ON pantry.payment USING btree (order_id, id)
-  INDEX payment_watched ON pantry.payment USING btree (looked_at NULLS FIRST) WHERE ((handled_by IS NULL) AND ((status = ANY (ARRAY['requires_action'::text, 'processing'::text])) OR page_open OR (unwanted AND (status = 'captured'::text))))
+  INDEX payment_owing ON pantry.payment USING btree (id) WHERE (owed_amount > 0)
+  INDEX payment_watched ON pantry.payment USING btree (looked_at NULLS FIRST) WHERE ((handled_by IS NULL) AND ((status = ANY (ARRAY['requires_action'::text, 'processing'::text, 'refunding'::text])) OR page_open OR (unwanted AND (status = 'captured'::text)) OR (owed_amount > 0) OR (look_at IS NOT NULL)))
   UNIQUE INDEX payment_live ON pantry.payment USING btree (order_id) WHERE ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'refunding'::text])) AND (NOT unwanted))
   UNIQUE INDEX payment_of_gateway ON pantry.payment USING btree (gateway, gateway_reference) WHERE (gateway_reference IS NOT NULL)
   UNIQUE INDEX payment_of_page ON pantry.payment USING btree (gateway, page_id) WHERE (page_id IS NOT NULL)
@@ -446,6 +459,7 @@ begin
   end if;
   unlooked := new;
   unlooked.looked_at := old.looked_at;
+  unlooked.look_at := old.look_at;
   if unlooked is not distinct from old then
     return new;
   end if;
@@ -462,6 +476,7 @@ begin
     when 'failed' then new.status in ('processing', 'captured')
     when 'voided' then new.status in ('captured')
     when 'refunding' then new.status in ('refunded', 'captured')
+    when 'refunded' then new.status in ('captured')
     else false
   end) then
     raise exception 'a payment cannot go from % to %', old.status, new.status using errcode = 'SP002';

@@ -56,10 +56,10 @@ export async function* watchView(
   }
 }
 
-/** Waits until the operation is terminal or needs a human, or until the signal fires. */
+/** Waits until the operation is terminal or needs a human, was withdrawn without a trace, or until the signal fires. */
 export async function untilEnded(engine: Engine, scope: string, key: string, signal?: AbortSignal): Promise<void> {
   for await (const view of wakes(engine, scope, key, signal))
-    if (isOver(view) || view.state === 'needs_attention') return
+    if (isOver(view) || view.state === 'needs_attention' || view.state === 'none') return
 }
 
 async function* wakes(

@@ -155,6 +155,8 @@ export interface AtomicUndo<Tx, Recorded> {
 
 export interface DurableUndo<Tx, Recorded> {
   readonly steps: Record<string, Step<Tx>>
+  /** Of the undo's own steps, should it not succeed: as of a durable operation. */
+  readonly undoOrder?: 'reverse' | 'ordered'
   readonly run: (ctx: DurableContext<Tx, any>, recorded: Recorded) => Promise<unknown>
 }
 

@@ -228,6 +228,21 @@ async function runDurable(
   flight: Flight,
   options: RunOptions & { readonly undoes?: string },
 ): Promise<Answer<any>> {
+  for (;;) {
+    const answer = await startOrJoin(engine, operation, run, flight, options)
+    // Whoever ran it has left nothing: the key is free, and this one is the first now.
+    if (answer) return answer
+  }
+}
+
+/** `undefined`: it was somebody else's, and is withdrawn. */
+async function startOrJoin(
+  engine: Engine,
+  operation: DurableOperation<any, any, any, any>,
+  run: Run,
+  flight: Flight,
+  options: RunOptions & { readonly undoes?: string },
+): Promise<Answer<any> | undefined> {
   const { scope, key } = run
   if (run.lookUpFirst) {
     const row = await findRow(engine, scope, key)
@@ -264,6 +279,7 @@ async function runDurable(
     // Without a SQLSTATE the answer was lost: the row tells whether it was written.
     const row =
       taken || sqlState(error) === undefined ? await findRow(engine, scope, key).catch(() => undefined) : undefined
+    if (!row && taken) return undefined
     if (!row) throw translate(error)
     if (row.id !== run.id) return untilAnswered(engine, operation, run)
   }
@@ -274,13 +290,13 @@ async function runDurable(
     if (policy !== 'finish' && !operation.uncancellable)
       await leaveDurable(engine, flight, policy).catch(() => undefined)
   }
-  const answer = await drive(hold)
-  if (!answer) return untilAnswered(engine, operation, run)
+  const answer = (await drive(hold)) ?? (await untilAnswered(engine, operation, run))
+  if (!answer) throw engineError('unavailable', 'The operation could not be started.', { retryAfterMs: 1000 })
   return answer.outcome === 'cancelled' ? answer : { ...answer, replayed: false }
 }
 
-/** Waits for whoever runs it; `in_progress` when that needs a human. */
-async function untilAnswered(engine: Engine, operation: AnyOperation, run: Run): Promise<Answer<any>> {
+/** Waits for whoever runs it; `in_progress` when that needs a human, `undefined` when it was withdrawn without a trace. */
+async function untilAnswered(engine: Engine, operation: AnyOperation, run: Run): Promise<Answer<any> | undefined> {
   const row = await findRow(engine, run.scope, run.key)
   if (row && (row.state === 'running' || row.state === 'undoing')) {
     if (row.fingerprint && Buffer.compare(row.fingerprint, run.fingerprint) !== 0)
@@ -288,6 +304,5 @@ async function untilAnswered(engine: Engine, operation: AnyOperation, run: Run):
     await untilEnded(engine, run.scope, run.key)
     return untilAnswered(engine, operation, run)
   }
-  if (!row) throw engineError('unavailable', 'The operation could not be started.', { retryAfterMs: 1000 })
-  return answerFromRow(row, run.fingerprint, operation)
+  return row && answerFromRow(row, run.fingerprint, operation)
 }

@@ -32,6 +32,7 @@ export function undoOperationOf(operation: AnyOperation): AnyOperation | undefin
       onDisconnect: 'finish',
       lookUpFirst: true,
       ...('steps' in undo && { steps: undo.steps }),
+      ...('undoOrder' in undo && undo.undoOrder && { undoOrder: undo.undoOrder }),
       run: (ctx: any, input: UndoInput) => undo.run(ctx, input.recorded),
     } as AnyOperation
     made.set(operation, undoing)

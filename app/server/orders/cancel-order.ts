@@ -2,17 +2,20 @@ import { conflict, defineOperation, refuse, transactionStep, type DurableContext
 import { announce } from '../announce.ts'
 import { accountOf } from '../accounts/accounts.ts'
 import { isId } from '../http.ts'
+import type { Enqueue } from '../jobs.ts'
 import { releaseStock, returnStock } from '../inventory/settle-reservation.ts'
-import { returnSteps, stepOf } from '../payments/gateway-steps.ts'
-import type { GatewayName, Reversal } from '../payments/gateways/gateway.ts'
+import { lookSteps, returnSteps, stepOf } from '../payments/gateway-steps.ts'
+import type { GatewayName } from '../payments/gateways/gateway.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
-import { movePayment, mustMovePayment } from '../payments/move-payment.ts'
-import { atGateway, type GatewayPayment, type Payment } from '../payments/payments.ts'
+import { movePayment } from '../payments/move-payment.ts'
+import { atGateway, type GatewayPayment } from '../payments/payments.ts'
+import { settleLater } from '../payments/settle-later.ts'
 import { putLinesBack } from './cart-of-order.queries.ts'
-import { mailRefund } from './order-mails.ts'
-import { closeOrder, findOrder, getOrder, lockOrder, moveOrder, reopenOrder, type OrderNow } from './orders.queries.ts'
+import { closeOrder, reopenOrder } from './close-order.ts'
+import { findOrder, getOrder, lockOrder, moveOrder, type OrderNow } from './orders.queries.ts'
 import { decideCancel, isExpired, orderTopic, pathToCancelled, type Order, type OrderReason } from './orders.ts'
 import { cancelOrderInput, viewOrder, type OrderView } from './orders.schema.ts'
+import { settleReturned, type Returned } from './settle-returned.ts'
 
 interface CancelRequest {
   readonly orderId: string
@@ -23,45 +26,78 @@ interface CancelRequest {
   readonly note?: string | undefined
 }
 
+/** As the claim is recorded: with the key of its run. */
+type CancelClaim = CancelRequest & { readonly key: string }
+
+export interface CancelOptions {
+  readonly gateways: OfferedGateways
+  readonly enqueue: Enqueue
+}
+
 /** What `claim` found: the money to return, or none. */
 type Claim = { readonly payment: GatewayPayment & { readonly paymentId: string } } | { readonly payment: null }
 
 export type CancelSteps = ReturnType<typeof cancelSteps>
 
 /** The steps of everything that cancels an order: of `order.cancel`, of `order.expire`, and of the undo of an order. */
-export function cancelSteps(gateways: OfferedGateways) {
+export function cancelSteps({ gateways, enqueue }: CancelOptions) {
   return {
     /** Where money has to come back: closes the order for everybody else until it has. */
-    claim: transactionStep<CancelRequest, Claim>({
-      run: async (tx, request, { operationId }) => {
+    claim: transactionStep<CancelClaim, Claim>({
+      run: async (tx, request, { operationId, scope }) => {
         const found = await lockOrder(tx, request.orderId, request.accountId)
         const { order } = mustFind(found)
         if (request.reason === 'expired' && !isExpired(order, found!.now)) return { payment: null }
         const decision = mayCancel(order, operationId)
         if (decision.cancel !== 'return-money') return { payment: null }
         const { payment } = decision
-        await closeOrder(tx, order.id, operationId)
+        await closeOrder(tx, order.id, { id: operationId, scope, key: request.key })
         await movePayment(tx, payment.id, ['captured'], 'refunding')
         announce(tx, orderTopic(order.id))
         return { payment: { ...atGateway(payment), paymentId: payment.id } }
       },
       undo: async (tx, { request, response }, { operationId }) => {
         await lockOrder(tx, request.orderId)
-        if (response.payment) await movePayment(tx, response.payment.paymentId, ['refunding'], 'captured')
-        await reopenOrder(tx, request.orderId, operationId)
+        await reopenOrder(tx, enqueue, request.orderId, operationId)
+        if (response.payment) {
+          const { paymentId } = response.payment
+          await movePayment(tx, paymentId, ['refunding'], 'captured')
+          // A refund that we gave up on may arrive all the same.
+          await settleLater(tx, enqueue, paymentId)
+        }
         announce(tx, orderTopic(request.orderId))
       },
     }),
+    closePage: lookSteps(gateways).closePage,
     ...returnSteps(gateways),
   }
 }
 
-export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>, request: CancelRequest) {
+/**
+ * A page is closed first, which may be done again at any time: on one that nobody has paid there is nothing to give back, and
+ * so nothing that a process could die over and leave in doubt.
+ */
+async function returnMoney(
+  ctx: DurableContext<SqlTransaction, CancelSteps>,
+  payment: GatewayPayment,
+): Promise<Returned> {
+  if (payment.pageId !== undefined) {
+    const page = await ctx.steps.closePage(payment)
+    if (page.state === 'gone') return { status: 'nothing_taken', pageOpen: page.pageOpen }
+  }
+  return ctx.steps[stepOf('returnMoney', payment.gateway as GatewayName)](payment)
+}
+
+export async function runCancel(
+  ctx: DurableContext<SqlTransaction, CancelSteps>,
+  enqueue: Enqueue,
+  request: CancelRequest,
+) {
   // Without money to return there is no step, so that a refusal leaves the key free.
   const { payment } = (await ctx.read((tx) => moneyToReturn(tx, request, ctx.operationId)))
-    ? await ctx.steps.claim(request)
+    ? await ctx.steps.claim({ ...request, key: ctx.key })
     : { payment: null }
-  const reversal = payment && (await ctx.steps[stepOf('returnMoney', payment.gateway as GatewayName)](payment))
+  const reversal = payment && (await returnMoney(ctx, payment))
   return ctx.finish<OrderView>(async (tx) => {
     const found = mustFind(await lockOrder(tx, request.orderId, request.accountId))
     const { order } = found
@@ -73,67 +109,47 @@ export async function runCancel(ctx: DurableContext<SqlTransaction, CancelSteps>
       if (!payment || !reversal) throw conflict('A payment of this order has just begun.', { retryAfterMs: 1000 })
       await settleReturned(tx, order, decision.payment, reversal)
     }
-    const sold = order.status === 'completed'
-    const reason = isExpired(order, found.now) ? 'expired' : request.reason
-    await reopenOrder(tx, order.id, ctx.operationId)
-    await moveOrder(
-      tx,
-      order.id,
-      order.status,
-      pathToCancelled(order.status).map((to) => ({ to, reason, note: request.note, actor: ctx.actor })),
-    )
-    // Locks the cart before the stock, as placing does. What was bought and cancelled is not wanted; what is undone never was.
-    if (!sold || reason === 'undone') await putLinesBack(tx, order.accountId, order.lines)
-    if (sold)
-      await returnStock(tx, {
-        orderId: order.id,
-        lines: order.lines,
-        operationId: ctx.operationId,
-        actor: ctx.actor ?? 'shop',
-      })
-    else await releaseStock(tx, { orderId: order.id })
+    await reopenOrder(tx, enqueue, order.id, ctx.operationId)
+    await endCancelled(tx, order, {
+      reason: isExpired(order, found.now) ? 'expired' : request.reason,
+      note: request.note,
+      actor: ctx.actor,
+      operationId: ctx.operationId,
+    })
     announce(tx, orderTopic(order.id))
     return viewOrder((await getOrder(tx, order.id)).order)
   })
+}
+
+export interface Cancelling {
+  readonly reason: OrderReason
+  readonly note?: string | undefined
+  readonly actor?: string | undefined
+  readonly operationId: string
+}
+
+/** Cancels an order that has no money of anybody's any more: its stock is free, or comes back, and so do the lines of its cart. */
+export async function endCancelled(tx: SqlTransaction, order: Order, by: Cancelling): Promise<void> {
+  const { reason, note, actor, operationId } = by
+  const sold = order.status === 'completed'
+  const path = pathToCancelled(order.status)
+  await moveOrder(
+    tx,
+    order.id,
+    order.status,
+    path.map((to) => ({ to, reason, note, actor })),
+  )
+  // Locks the cart before the stock, as placing does. What was bought and cancelled is not wanted; what is undone never was.
+  if (!sold || reason === 'undone') await putLinesBack(tx, order.accountId, order.lines)
+  const { id: orderId, lines } = order
+  if (sold) await returnStock(tx, { orderId, lines, operationId, actor: actor ?? 'shop' })
+  else await releaseStock(tx, { orderId })
 }
 
 /** Only a hint: the claim, and the last transaction, decide under the order's lock. */
 async function moneyToReturn(tx: SqlTransaction, request: CancelRequest, operationId: string): Promise<boolean> {
   const { order } = mustFind(await findOrder(tx, request.orderId, request.accountId))
   return mayCancel(order, operationId).cancel === 'return-money'
-}
-
-/** What `returnMoney` answers. */
-export type Returned = Reversal & { readonly pageOpen?: boolean }
-
-/** A page on which nobody paid is `voided`; whatever was taken has been given back, and its payment went that way. */
-export async function settleReturned(
-  tx: SqlTransaction,
-  order: Pick<Order, 'id' | 'accountId'>,
-  payment: Payment,
-  reversal: Returned,
-  { unwanted = false }: { readonly unwanted?: boolean } = {},
-): Promise<void> {
-  const { id, status, amount } = payment
-  const taken = status === 'captured' || status === 'refunding'
-  if (!taken && reversal.status !== 'refunded') {
-    const pageOpen = reversal.status === 'nothing_taken' && reversal.pageOpen === true
-    if (status !== 'voided' && status !== 'failed') await mustMovePayment(tx, id, [status], 'voided', { pageOpen })
-    return
-  }
-  const captured = reversal.status === 'refunded' ? reversal.payment.captured : payment.captured
-  const details = {
-    captured,
-    ...(unwanted && { unwanted }),
-    ...(reversal.status === 'refunded' && { gatewayReference: reversal.payment.id }),
-  }
-  if (!taken) await mustMovePayment(tx, id, [status], 'captured', details)
-  if (status !== 'refunding') await mustMovePayment(tx, id, ['captured'], 'refunding')
-  await mustMovePayment(tx, id, ['refunding'], 'refunded', { captured, refunded: captured })
-  await mailRefund(tx, order, {
-    paymentId: id,
-    amount: { amount: captured - payment.refunded, currency: amount.currency },
-  })
 }
 
 /** Throws `order_shipped`, and `conflict` while a payment is under way. */
@@ -155,7 +171,8 @@ export function mustFind(found: OrderNow | undefined): OrderNow {
 export const noSuchOrder = () => refuse('order_not_found', 'There is no such order.')
 
 /** Releases the stock, and voids or refunds what was or could be paid. */
-export function cancelOrder({ gateways }: { readonly gateways: OfferedGateways }) {
+export function cancelOrder(options: CancelOptions) {
+  const { enqueue } = options
   return defineOperation({
     name: 'order.cancel',
     input: cancelOrderInput,
@@ -171,11 +188,11 @@ export function cancelOrder({ gateways }: { readonly gateways: OfferedGateways }
     // As long as a gateway may be away.
     deadline: 24 * 3600_000,
     undoOrder: 'ordered',
-    steps: cancelSteps(gateways),
+    steps: cancelSteps(options),
     run: async (ctx, input) => {
       const accountId = accountOf(ctx.scope)
       if (!isId(input.id)) throw noSuchOrder()
-      return runCancel(ctx, { orderId: input.id, accountId, reason: 'customer_cancel', note: input.reason })
+      return runCancel(ctx, enqueue, { orderId: input.id, accountId, reason: 'customer_cancel', note: input.reason })
     },
   })
 }

@@ -1,5 +1,6 @@
 import { conflict, type SqlTransaction } from 'safepoint'
 import { announce } from '../announce.ts'
+import type { Enqueue } from '../jobs.ts'
 import { sumDemand, type StockLine } from '../inventory/inventory.ts'
 import { extendReservation, reserveStock } from '../inventory/reserve-stock.ts'
 import { bookStock } from '../inventory/settle-reservation.ts'
@@ -15,7 +16,7 @@ import { orderTopic, outOfStock, type Order } from './orders.ts'
 export async function completeOrder(
   tx: SqlTransaction,
   orderId: string,
-  by: { readonly operationId: string; readonly actor?: string | undefined },
+  by: { readonly operationId: string; readonly actor?: string | undefined; readonly enqueue: Enqueue },
 ): Promise<Order> {
   const found = await lockOrder(tx, orderId)
   if (found?.order.payment?.status !== 'captured') throw conflict('The payment of this order is not captured.')
@@ -32,7 +33,7 @@ export async function completeOrder(
     { to: 'payment_verified', reason: 'captured' },
     { to: 'completed', reason: 'booked' },
   ])
-  await releaseCharge(tx, found.order.payment.id, by.operationId)
+  await releaseCharge(tx, by.enqueue, found.order.payment.id, by.operationId)
   await mailConfirmation(tx, order)
   await mailReceipt(tx, order)
   announce(tx, orderTopic(orderId))

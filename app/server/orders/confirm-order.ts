@@ -50,9 +50,11 @@ export function confirmOrder({ gateways, hold, enqueue, publicUrl }: ConfirmOrde
     onCancel: 'Nothing is charged, or what was charged is refunded; the order waits for another payment.',
     undo: {
       record: ({ result }: { readonly result: OrderAndPayment }) => ({ orderId: result.order.id }),
-      steps: cancelSteps(gateways),
+      steps: cancelSteps({ gateways, enqueue }),
+      // A doubt about a refund stops the undo: the order stays closed, and a human looks.
+      undoOrder: 'ordered',
       run: (ctx: DurableContext<SqlTransaction, CancelSteps>, recorded: { readonly orderId: string }) =>
-        runCancel(ctx, { orderId: recorded.orderId, reason: 'undone' }),
+        runCancel(ctx, enqueue, { orderId: recorded.orderId, reason: 'undone' }),
     },
     // Where a refund cannot be repeated, a doubt about one stops the undo: the order stays closed until a human has looked.
     undoOrder: 'ordered',
@@ -61,7 +63,13 @@ export function confirmOrder({ gateways, hold, enqueue, publicUrl }: ConfirmOrde
       const { id: orderId, gateway, paymentMethod } = input
       if (!isId(orderId)) throw noSuchOrder()
       assertOffered(gateways, gateway, { paymentMethod })
-      const request = { orderId, accountId: accountOf(ctx.scope), gateway, hosted: paymentMethod === undefined }
+      const request = {
+        orderId,
+        accountId: accountOf(ctx.scope),
+        gateway,
+        hosted: paymentMethod === undefined,
+        key: ctx.key,
+      }
       const paying: Paying<OrderAndPayment> = { request, publicUrl, enqueue, view }
 
       const next = await followPlan(ctx, await ctx.steps.prepare(request), paying)

@@ -6,7 +6,7 @@ import { assertOffered } from '../payments/gateway-calls.ts'
 import { chargeSteps, pageSteps } from '../payments/gateway-steps.ts'
 import { movePayment, mustMovePayment, openPayment, releaseCharge, takeCharge } from '../payments/move-payment.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
-import { atGateway, type CheckoutPage, type GatewayPayment } from '../payments/payments.ts'
+import { atGateway, type CheckoutPage, type GatewayPayment, type Run } from '../payments/payments.ts'
 import { settleLater } from '../payments/settle-later.ts'
 import { mustFind } from './cancel-order.ts'
 import { holdStock, restoreHold } from './complete-order.ts'
@@ -20,6 +20,8 @@ export interface ConfirmRequest {
   readonly gateway: string
   /** The customer pays on the gateway's page. */
   readonly hosted: boolean
+  /** Of the run that asks. */
+  readonly key: string
 }
 
 /** A payment that has begun: nothing is asked of the gateway yet. */
@@ -38,6 +40,9 @@ export type Plan =
   /** A page is open; it is looked at, or closed, before anything else. */
   | { readonly plan: 'waiting'; readonly paymentId: string; readonly payment: GatewayPayment; readonly close: boolean }
 
+/** Of a plan, what taking it back needs to know. */
+export type TakenBack = Pick<Begun, 'plan' | 'paymentId'>
+
 /** While the outcome of a charge is not known its stock stays held; a human has looked long before this. */
 const chargeHold = 30 * 24 * 3600_000
 /** Stripe keeps a page open for half an hour at least. */
@@ -55,7 +60,7 @@ export async function beginPayment(
   tx: SqlTransaction,
   { order }: OrderNow,
   { gateway, hosted }: ConfirmRequest,
-  { gateways, hold, by }: Omit<ConfirmStepsOptions, 'enqueue'> & { readonly by: string },
+  { gateways, hold, by }: Omit<ConfirmStepsOptions, 'enqueue'> & { readonly by: Run },
 ): Promise<Begun> {
   assertOffered(gateways, gateway, { currency: order.total.currency })
   await renewReservedUntil(tx, order.id, hosted ? Math.max(hold, shortestPage) : hold)
@@ -85,10 +90,10 @@ export async function planPayment(
   tx: SqlTransaction,
   found: OrderNow,
   request: ConfirmRequest,
-  options: ConfirmStepsOptions & { readonly by: string },
+  options: ConfirmStepsOptions & { readonly by: Run },
 ): Promise<Plan> {
   const { order } = found
-  const decision = decideConfirm(order, request, options.by)
+  const decision = decideConfirm(order, request, options.by.id)
   switch (decision.confirm) {
     case 'refused':
       if (decision.because === 'cancelled') throw refuse('order_cancelled', 'The order is cancelled.')
@@ -116,7 +121,11 @@ export async function planPayment(
  * Takes an attempt back: its payment is void, or refunded when it was recorded as captured, and what still comes of it goes
  * back; the order can be confirmed again.
  */
-export async function takePlanBack(tx: SqlTransaction, orderId: string, plan: Plan, by: string): Promise<void> {
+export async function takePlanBack(
+  tx: SqlTransaction,
+  enqueue: Enqueue,
+  { orderId, plan, by }: { readonly orderId: string; readonly plan: Plan | TakenBack; readonly by: string },
+): Promise<void> {
   if (plan.plan === 'paid') return
   const found = mustFind(await lockOrder(tx, orderId))
   const { paymentId } = plan
@@ -132,7 +141,7 @@ export async function takePlanBack(tx: SqlTransaction, orderId: string, plan: Pl
       { to: 'awaiting_payment', reason: 'reopened' },
     ])
   }
-  await releaseCharge(tx, paymentId, by)
+  await releaseCharge(tx, enqueue, paymentId, by)
   await restoreHold(tx, found)
   announce(tx, orderTopic(orderId))
 }
@@ -145,15 +154,17 @@ export function paymentSteps(options: ConfirmStepsOptions) {
 
     /** The page that was open is closed: its payment is void, and the one that is wanted begins. */
     replace: transactionStep<ConfirmRequest & { readonly closed: string; readonly pageOpen: boolean }, Begun>({
-      run: async (tx, request, { operationId: by }) => {
+      run: async (tx, request, { operationId: id, scope }) => {
+        const by = { id, scope, key: request.key }
         const found = mustFind(await lockOrder(tx, request.orderId))
         await mustMovePayment(tx, request.closed, ['processing'], 'voided', { pageOpen: request.pageOpen })
-        await releaseCharge(tx, request.closed, by)
+        await releaseCharge(tx, enqueue, request.closed, id)
         // Should money have come there all the same, this finds it.
         await settleLater(tx, enqueue, request.closed)
         return beginPayment(tx, found, request, { ...options, by })
       },
-      undo: (tx, { request, response }, { operationId }) => takePlanBack(tx, request.orderId, response, operationId),
+      undo: (tx, { request: { orderId }, response: plan }, { operationId: by }) =>
+        takePlanBack(tx, enqueue, { orderId, plan, by }),
     }),
 
     /** Writes down what the gateway answered, before anything is built on it. */
@@ -201,7 +212,7 @@ export function paymentSteps(options: ConfirmStepsOptions) {
           declineCode: code,
           ...(reference !== null && { gatewayReference: reference }),
         })
-        await releaseCharge(tx, paymentId, operationId)
+        await releaseCharge(tx, enqueue, paymentId, operationId)
         await moveOrder(tx, orderId, 'processing', [{ to: 'failed', reason: 'declined' }])
         await restoreHold(tx, found)
         await mailPaymentFailed(tx, found.order, { id: paymentId })
@@ -219,9 +230,13 @@ export function confirmSteps(options: ConfirmStepsOptions) {
   return {
     /** Claims the order for this attempt, and writes its payment. */
     prepare: transactionStep<ConfirmRequest, Plan>({
-      run: async (tx, request, { operationId: by }) =>
-        planPayment(tx, mustFind(await lockOrder(tx, request.orderId, request.accountId)), request, { ...options, by }),
-      undo: (tx, { request, response }, { operationId }) => takePlanBack(tx, request.orderId, response, operationId),
+      run: async (tx, request, { operationId: id, scope }) =>
+        planPayment(tx, mustFind(await lockOrder(tx, request.orderId, request.accountId)), request, {
+          ...options,
+          by: { id, scope, key: request.key },
+        }),
+      undo: (tx, { request: { orderId }, response: plan }, { operationId: by }) =>
+        takePlanBack(tx, options.enqueue, { orderId, plan, by }),
     }),
     ...paymentSteps(options),
     ...chargeSteps(options.gateways),

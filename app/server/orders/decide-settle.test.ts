@@ -6,7 +6,17 @@ import type { Order } from './orders.ts'
 
 const total = { amount: 100, currency: 'INR' }
 const payment = (status: Payment['status'], more: Partial<Payment> = {}) =>
-  ({ id: 'p', status, pageId: 'page', unwanted: false, captured: 0, refunded: 0, amount: total, ...more }) as Payment
+  ({
+    id: 'p',
+    status,
+    pageId: 'page',
+    unwanted: false,
+    captured: 0,
+    refunded: 0,
+    aside: 0,
+    amount: total,
+    ...more,
+  }) as Payment
 const other = (status: Payment['status']) => ({ ...payment(status), id: 'other' })
 const order = (status: Order['status'], current: Payment) => ({ status, total, payment: current })
 
@@ -39,12 +49,26 @@ describe('what becomes of a payment that stands so at its gateway', () => {
     ['awaiting_payment', payment('requires_action'), { ...captured, captured: 101 }, 'return'],
     ['awaiting_payment', payment('requires_action'), { ...captured, currency: 'USD' }, 'return'],
     ['completed', payment('captured', { unwanted: true }), captured, 'return'],
-    ['completed', payment('refunding'), captured, 'return'],
+    ['completed', payment('refunding', { captured: 100 }), captured, 'refund-failed'],
+    ['cancelled', payment('refunding'), { ...captured, refunded: 100, refundPending: 100 }, 'nothing'],
+    ['cancelled', payment('refunding'), { ...captured, refunded: 100, refundPending: 40 }, 'nothing'],
+    ['cancelled', payment('refunding'), { ...captured, refunded: 100 }, 'refunded'],
+    ['completed', payment('captured'), { ...captured, refunded: 100, refundPending: 100 }, 'nothing'],
+    ['completed', payment('captured'), { ...captured, refunded: 100, refundPending: 60 }, 'note-refund'],
+    ['completed', payment('captured', { refunded: 40 }), { ...captured, refunded: 40, refundPending: 40 }, 'nothing'],
+    ['completed', payment('captured', { refunded: 40 }), { ...captured, refunded: 30 }, 'refund-failed'],
+    ['cancelled', payment('refunded', { refunded: 100 }), { ...captured, refunded: 100 }, 'nothing'],
+    ['cancelled', payment('refunded', { refunded: 100 }), { ...captured, refunded: 60 }, 'refund-failed'],
+    ['cancelled', payment('captured', { owed: 100, unwanted: true }), captured, 'nothing'],
+    ['cancelled', payment('refunded', { refunded: 100, aside: 100 }), captured, 'nothing'],
+    ['completed', payment('captured', { refunded: 40, aside: 40 }), captured, 'nothing'],
+    ['completed', payment('captured', { refunded: 40, aside: 40 }), { ...captured, refunded: 30 }, 'note-refund'],
+    ['completed', payment('captured', { refunded: 70, aside: 40 }), { ...captured, refunded: 20 }, 'refund-failed'],
+    ['completed', payment('captured', { refunded: 40, aside: 40 }), { ...captured, refunded: 60 }, 'refunded'],
     ['completed', payment('captured', { captured: 100 }), { ...captured, refunded: 40 }, 'note-refund'],
     ['completed', payment('captured', { captured: 100, refunded: 40 }), { ...captured, refunded: 40 }, 'nothing'],
     ['completed', payment('captured'), { ...captured, refunded: 100 }, 'refunded'],
     ['awaiting_payment', payment('requires_action'), { ...captured, refunded: 100 }, 'refunded'],
-    ['cancelled', payment('refunded'), captured, 'nothing'],
   ])('order %s, payment %o, at the gateway %o: %s', (status, own, standing, decision) => {
     expect(decideSettle(order(status, own), own, standing).settle).toBe(decision)
   })
@@ -55,6 +79,11 @@ describe('what becomes of a payment that stands so at its gateway', () => {
     ['failed', other('failed'), 'complete'],
   ] as const)('a capture of an order that is %s by another payment: %s', (status, current, decision) => {
     expect(decideSettle(order(status, current), payment('failed'), captured).settle).toBe(decision)
+  })
+
+  it('what has failed to go back is sent again by the sweep only', () => {
+    const owing = payment('captured', { owed: 100, unwanted: true })
+    expect(decideSettle(order('cancelled', owing), owing, captured, { retry: true }).settle).toBe('return')
   })
 
   it('a look that is older than the booking undoes nothing of it', () => {

@@ -13,6 +13,8 @@ export type SettleDecision =
   | { readonly settle: 'return' }
   /** All of it went back without us. */
   | { readonly settle: 'refunded'; readonly captured: number }
+  /** Less has gone back than we had counted: a refund has failed since. */
+  | { readonly settle: 'refund-failed'; readonly refunded: number }
   /** A part of it went back without us. */
   | { readonly settle: 'note-refund'; readonly refunded: number }
   | { readonly settle: 'decline'; readonly code: string }
@@ -35,9 +37,20 @@ export function isWanted(order: Pick<Order, 'status' | 'payment'>, payment: Paym
 
 /**
  * What becomes of a payment and its order when the gateway says that it stands so: whoever asked, however often, and in
- * whatever order news of it came. Pure: made again under the order's lock before anything is done.
+ * whatever order news of it came. Pure: made again under the order's lock before anything is done. `retry`: a refund that has
+ * failed may be sent again. That is for the sweep, which takes its time: a gateway tells of each failure at once.
  */
 export function decideSettle(
+  order: Pick<Order, 'status' | 'payment' | 'total'>,
+  payment: Payment,
+  standing: Standing,
+  { retry = false }: { readonly retry?: boolean | undefined } = {},
+): SettleDecision {
+  const decision = decideStanding(order, payment, standing)
+  return decision.settle === 'return' && payment.owed > 0 && !retry ? nothing : decision
+}
+
+function decideStanding(
   order: Pick<Order, 'status' | 'payment' | 'total'>,
   payment: Payment,
   standing: Standing,
@@ -69,13 +82,15 @@ function decideCaptured(
   standing: Standing & { readonly state: 'captured' },
   wanted: boolean,
 ): SettleDecision {
-  const { captured, refunded } = standing
-  // The last word of ours; a gateway may still be telling of it.
+  const { captured, refundPending = 0 } = standing
+  const refunded = Math.min(captured, standing.refunded + payment.aside)
+  const arrived = refunded - refundPending
+  if (refunded < payment.refunded) return { settle: 'refund-failed', refunded }
   if (payment.status === 'refunded') return nothing
-  if (refunded >= captured) return { settle: 'refunded', captured }
-  if (payment.status === 'refunding') return { settle: 'return' }
+  if (arrived >= captured) return { settle: 'refunded', captured }
+  if (payment.status === 'refunding') return refunded >= captured ? nothing : { settle: 'refund-failed', refunded }
   if (payment.status === 'captured' && !payment.unwanted && order.status === 'completed')
-    return refunded > payment.refunded ? { settle: 'note-refund', refunded } : nothing
+    return arrived > payment.refunded ? { settle: 'note-refund', refunded: arrived } : nothing
   return { settle: wanted && isExact(standing, order.total) ? 'complete' : 'return' }
 }
 

@@ -1,21 +1,19 @@
 import { defineOperation, isSafepointError, operationStep, type Safepoint, type SqlTransaction } from 'safepoint'
 import { z } from 'zod'
 import type { Job } from '../jobs.ts'
-import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { isWaiting } from '../payments/payments.ts'
-import { cancelSteps, mustFind, runCancel } from './cancel-order.ts'
+import { cancelSteps, mustFind, runCancel, type CancelOptions } from './cancel-order.ts'
 import { findOrder, listExpiredOrders } from './orders.queries.ts'
 import { isExpired, shopScope } from './orders.ts'
 import type { SettlePayment } from './settle-payment.ts'
 
-export interface ExpireOrderOptions {
-  readonly gateways: OfferedGateways
+export interface ExpireOrderOptions extends CancelOptions {
   /** Asks the gateway first: what was paid in time is completed, not refunded. */
   readonly settlePayment: SettlePayment
 }
 
 /** Cancels an unpaid order whose reservation has run out, and does nothing to any other. */
-export function expireOrder({ gateways, settlePayment }: ExpireOrderOptions) {
+export function expireOrder({ settlePayment, ...options }: ExpireOrderOptions) {
   return defineOperation({
     name: 'order.expire',
     input: z.strictObject({ orderId: z.uuid() }),
@@ -27,7 +25,7 @@ export function expireOrder({ gateways, settlePayment }: ExpireOrderOptions) {
     undoOrder: 'ordered',
     steps: {
       look: operationStep(() => settlePayment, { keep: 'What has happened at the gateway has happened.' }),
-      ...cancelSteps(gateways),
+      ...cancelSteps(options),
     },
     async run(ctx, { orderId }) {
       const waiting = await ctx.read(async (tx) => {
@@ -42,7 +40,7 @@ export function expireOrder({ gateways, settlePayment }: ExpireOrderOptions) {
           : undefined
       })
       if (waiting !== undefined) await ctx.steps.look({ paymentId: waiting })
-      return runCancel(ctx, { orderId, reason: 'expired' })
+      return runCancel(ctx, options.enqueue, { orderId, reason: 'expired' })
     },
   })
 }

@@ -2,13 +2,14 @@ import { cancelOrder } from './cancel-order.ts'
 import { confirmOrder, type ConfirmOrderOptions } from './confirm-order.ts'
 import { expireOrder } from './expire-order.ts'
 import { refundOrder } from './refund-order.ts'
+import { resolveRefund, type ResolveRefundOptions } from './resolve-refund.ts'
 import { settlePayment } from './settle-payment.ts'
 import { payCart } from './pay-cart.ts'
 import { placeOrder, type PlaceOrderOptions } from './place-order.ts'
 import { shipOrder } from './ship-order.ts'
 import { verifyPayment } from './verify-payment.ts'
 
-export type OrderOptions = Omit<PlaceOrderOptions & ConfirmOrderOptions, 'hold'> & {
+export type OrderOptions = Omit<PlaceOrderOptions & ConfirmOrderOptions & ResolveRefundOptions, 'hold'> & {
   /** How long stock is held for an unpaid order, in milliseconds. Default 30 min. */
   readonly hold?: number
 }
@@ -24,6 +25,7 @@ export function orderOperations({ hold = 30 * 60_000, ...options }: OrderOptions
     settlePayment: settle,
     shipOrder,
     refundOrder: refundOrder(options),
+    resolveRefund: resolveRefund(options),
     verifyPayment: verifyPayment({ ...options, settlePayment: settle }),
     payCart: payCart({ ...options, hold }),
   }

@@ -1,6 +1,6 @@
 import { conflict, type SqlTransaction } from 'safepoint'
 import type { Reader } from '../database.ts'
-import { paymentOf, type PaymentRow } from '../payments/payments.ts'
+import { paymentOf, runOf, type PaymentRow } from '../payments/payments.ts'
 import type { AddressSnapshot, Order, OrderChange, OrderReason, OrderStatus } from './orders.ts'
 
 export interface OrderRow {
@@ -18,6 +18,8 @@ export interface OrderRow {
   billing_address: AddressSnapshot
   reserved_until: Date
   closing_by: string | null
+  closing_scope: string | null
+  closing_key: string | null
   created_at: Date
   updated_at: Date
   now: Date
@@ -66,6 +68,7 @@ export function orderOf(row: OrderRow): OrderNow {
     billingAddress: row.billing_address,
     reservedUntil: row.reserved_until,
     closingBy: row.closing_by ?? undefined,
+    closingRun: runOf(row.closing_by, row.closing_scope, row.closing_key),
     payment: row.payment ? paymentOf(row.payment) : undefined,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -262,23 +265,5 @@ export async function renewReservedUntil(tx: SqlTransaction, id: string, millise
     text: `update pantry.orders set reserved_until = greatest(reserved_until, clock_timestamp() + $2::float8 * interval '1 millisecond')
       where id = $1::uuid`,
     values: [id, milliseconds],
-  })
-}
-
-/** Closes the order for everybody but the run `by`, or opens it again; `false` when somebody else has closed it. */
-export async function closeOrder(tx: SqlTransaction, id: string, by: string): Promise<boolean> {
-  const { rowCount } = await tx.query({
-    name: 'orders_close',
-    text: `update pantry.orders set closing_by = $2::uuid where id = $1::uuid and coalesce(closing_by, $2::uuid) = $2::uuid`,
-    values: [id, by],
-  })
-  return rowCount === 1
-}
-
-export async function reopenOrder(tx: SqlTransaction, id: string, by: string): Promise<void> {
-  await tx.query({
-    name: 'orders_reopen',
-    text: 'update pantry.orders set closing_by = null where id = $1::uuid and closing_by = $2::uuid',
-    values: [id, by],
   })
 }

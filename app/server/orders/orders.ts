@@ -2,7 +2,7 @@ import type { Money } from '../catalog/money.ts'
 import { refuse } from 'safepoint'
 import type { AddressFields } from '../addresses/addresses.ts'
 import type { ShortLine } from '../inventory/inventory.ts'
-import { isLive, type Payment } from '../payments/payments.ts'
+import { isLive, type Payment, type Run } from '../payments/payments.ts'
 
 export const orderStatuses = [
   'pending',
@@ -57,6 +57,11 @@ export type OrderReason =
   | 'shipped'
   | 'partly_refunded'
   | 'refunded'
+  /** What had been counted as given back has come back to us. */
+  | 'refund_failed'
+  /** What a human says of a refund whose outcome nobody could tell. */
+  | 'refund_confirmed'
+  | 'refund_not_made'
   | 'customer_cancel'
   | 'undone'
   | 'expired'
@@ -91,6 +96,8 @@ export interface Order {
   readonly reservedUntil: Date
   /** The run that is giving money back: until it has ended nobody else may pay, ship or cancel the order. */
   readonly closingBy: string | undefined
+  /** That run, as the engine knows it. */
+  readonly closingRun: Run | undefined
   /** The live payment, else the latest. */
   readonly payment: Payment | undefined
   readonly createdAt: Date

@@ -19,6 +19,8 @@ type PayCartOptions = ConfirmOrderOptions & PlaceOptions
 interface Placing {
   readonly wish: CartWish
   readonly gateway: string
+  /** Of the run that asks. */
+  readonly key: string
 }
 
 /** The order, whether this run has placed it, and what paying it takes. */
@@ -60,23 +62,26 @@ export function payCart(options: PayCartOptions) {
     onCancel: 'No order is made: the stock is released, the cart is as it was, and what was paid goes back.',
     undo: {
       record: ({ result }: { readonly result: CartPayment }) => ({ orderId: result.orderId }),
-      steps: cancelSteps(gateways),
+      steps: cancelSteps({ gateways, enqueue }),
+      // A doubt about a refund stops the undo: the order stays closed, and a human looks.
+      undoOrder: 'ordered',
       run: (ctx: DurableContext<SqlTransaction, CancelSteps>, recorded: { readonly orderId: string }) =>
-        runCancel(ctx, { orderId: recorded.orderId, reason: 'undone' }),
+        runCancel(ctx, enqueue, { orderId: recorded.orderId, reason: 'undone' }),
     },
     undoOrder: 'ordered',
     steps: {
       place: transactionStep<Placing, Placed>({
-        run: async (tx, { wish, gateway }, { operationId: by }) => {
+        run: async (tx, { wish, gateway, key }, { operationId: id, scope }) => {
           const { placed, ...found } = await placeFromCart(tx, wish, options)
           const { id: orderId } = found.order
-          const request = { orderId, accountId: wish.accountId, gateway, hosted: true }
+          const request = { orderId, accountId: wish.accountId, gateway, hosted: true, key }
+          const by = { id, scope, key }
           const locked = placed ? found : mustFind(await lockOrder(tx, orderId))
           return { orderId, placed, plan: await planPayment(tx, locked, request, { ...options, by }) }
         },
         undo: async (tx, { request, response }, { operationId }) => {
           const { orderId, placed, plan } = response
-          await takePlanBack(tx, orderId, plan, operationId)
+          await takePlanBack(tx, enqueue, { orderId, plan, by: operationId })
           if (!placed) return
           const { order } = mustFind(await lockOrder(tx, orderId))
           if (order.status !== 'awaiting_payment') return
@@ -96,9 +101,9 @@ export function payCart(options: PayCartOptions) {
           details: { currency: wanted, shop: currency },
         })
       await untilFree(ctx, accountId, wish.cartId)
-      const { orderId, placed, plan } = await ctx.steps.place({ wish: { accountId, ...wish }, gateway })
+      const { orderId, placed, plan } = await ctx.steps.place({ wish: { accountId, ...wish }, gateway, key: ctx.key })
       const paying: Paying<CartPayment> = {
-        request: { orderId, accountId, gateway, hosted: true },
+        request: { orderId, accountId, gateway, hosted: true, key: ctx.key },
         publicUrl,
         enqueue,
         view,

@@ -65,16 +65,16 @@ export const returnUrlOf = ({ publicUrl }: { readonly publicUrl: () => string },
   `${publicUrl()}/api/payments/${paymentId}/return`
 
 /** The money is here: the last transaction books the stock and queues the receipt. */
-export const complete = <View>(ctx: PayContext, { request, view }: Paying<View>) =>
+export const complete = <View>(ctx: PayContext, { request, view, enqueue }: Paying<View>) =>
   ctx.finish(async (tx) =>
-    view(await completeOrder(tx, request.orderId, { operationId: ctx.operationId, actor: ctx.actor })),
+    view(await completeOrder(tx, request.orderId, { operationId: ctx.operationId, actor: ctx.actor, enqueue })),
   )
 
 /** The gateway does not know yet: the order stays `processing` until it says. */
 export const waitForGateway = <View>(ctx: PayContext, paymentId: string, { request, view, enqueue }: Paying<View>) =>
   ctx.finish(async (tx) => {
     const { order, now } = mustFind(await lockOrder(tx, request.orderId))
-    await releaseCharge(tx, paymentId, ctx.operationId)
+    await releaseCharge(tx, enqueue, paymentId, ctx.operationId)
     await settleLater(tx, enqueue, paymentId, new Date(now.getTime() + firstLook))
     await mailConfirmation(tx, order)
     return view((await getOrder(tx, order.id)).order)
@@ -93,7 +93,7 @@ export async function waitForCustomer<View>(
   if (found.order.payment?.status !== 'requires_action') {
     await mustMovePayment(tx, paymentId, ['created', 'processing'], 'requires_action', { checkout: page })
   }
-  await releaseCharge(tx, paymentId, ctx.operationId)
+  await releaseCharge(tx, enqueue, paymentId, ctx.operationId)
   if (found.order.status === 'processing') {
     await moveOrder(tx, orderId, 'processing', [
       { to: 'failed', reason: 'action_required' },

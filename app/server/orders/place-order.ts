@@ -24,9 +24,11 @@ export function placeOrder({ gateways, hold, currency, enqueue }: PlaceOrderOpti
       'No order is made, and the cart stays as it is. Once the order is made, undoing it releases the stock and puts the cart back.',
     undo: {
       record: ({ result }: { readonly result: OrderView }) => ({ orderId: result.id }),
-      steps: cancelSteps(gateways),
+      steps: cancelSteps({ gateways, enqueue }),
+      // A doubt about a refund stops the undo: the order stays closed, and a human looks.
+      undoOrder: 'ordered',
       run: (ctx: DurableContext<SqlTransaction, CancelSteps>, recorded: { readonly orderId: string }) =>
-        runCancel(ctx, { orderId: recorded.orderId, reason: 'undone' }),
+        runCancel(ctx, enqueue, { orderId: recorded.orderId, reason: 'undone' }),
     },
     async run(ctx, input): Promise<OrderView> {
       const accountId = accountOf(ctx.scope)

@@ -9,11 +9,13 @@ import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { atGateway, type GatewayPayment } from '../payments/payments.ts'
 import { settleLater } from '../payments/settle-later.ts'
 import { rememberEvent } from './admin-orders.queries.ts'
-import { mustFind, noSuchOrder, settleReturned } from './cancel-order.ts'
+import { mustFind, noSuchOrder } from './cancel-order.ts'
+import { closeOrder, reopenOrder } from './close-order.ts'
 import { mailRefund } from './order-mails.ts'
-import { closeOrder, getOrder, lockOrder, reopenOrder, type OrderNow } from './orders.queries.ts'
+import { getOrder, lockOrder, type OrderNow } from './orders.queries.ts'
 import { orderTopic, type Order } from './orders.ts'
 import { refundOrderInput, viewOrder, type OrderView } from './orders.schema.ts'
+import { settleReturned } from './settle-returned.ts'
 import { cancelRefunded } from './settle-steps.ts'
 
 export interface RefundOrderOptions {
@@ -25,6 +27,8 @@ interface RefundRequest {
   readonly orderId: string
   /** Minor units; without it all that is left. */
   readonly amount?: number | undefined
+  /** Of the run that asks. */
+  readonly key: string
 }
 
 interface Claimed {
@@ -59,7 +63,8 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
     steps: {
       /** Puts this run in charge, so that nobody else gives back, ships or cancels meanwhile. */
       claim: transactionStep<RefundRequest, Claimed>({
-        run: async (tx, { orderId, amount }, { operationId }) => {
+        run: async (tx, { orderId, amount, key }, { operationId, scope }) => {
+          const by = { id: operationId, scope, key }
           const { order } = mustFind(await lockOrder(tx, orderId))
           const { payment, reference, left } = refundable(order, operationId)
           const currency = payment.amount.currency
@@ -68,10 +73,11 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
               details: { left: { amount: left, currency } },
             })
           const part = amount === undefined || amount === left ? null : amount
-          await takeCharge(tx, payment.id, operationId)
+          await takeCharge(tx, payment.id, by, part ?? undefined)
           if (part === null) {
             await mustMovePayment(tx, payment.id, ['captured'], 'refunding')
-            if (order.fulfilment === 'none' && !(await closeOrder(tx, orderId, operationId))) throw underWay()
+            if (order.fulfilment === 'none' && order.status !== 'cancelled' && !(await closeOrder(tx, orderId, by)))
+              throw underWay()
           }
           announce(tx, orderTopic(orderId))
           return { paymentId: payment.id, payment: atGateway(payment), reference, part }
@@ -79,8 +85,10 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
         undo: async (tx, { request, response }, { operationId }) => {
           await lockOrder(tx, request.orderId)
           await movePayment(tx, response.paymentId, ['refunding'], 'captured')
-          await releaseCharge(tx, response.paymentId, operationId)
-          await reopenOrder(tx, request.orderId, operationId)
+          await releaseCharge(tx, enqueue, response.paymentId, operationId)
+          await reopenOrder(tx, enqueue, request.orderId, operationId)
+          // A refund that we gave up on may arrive all the same.
+          await settleLater(tx, enqueue, response.paymentId)
           announce(tx, orderTopic(request.orderId))
         },
       }),
@@ -90,14 +98,14 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
     async run(ctx, { id: orderId, amount, reason }) {
       if (!isId(orderId)) throw noSuchOrder()
       const by = { operationId: ctx.operationId, actor: ctx.actor, note: reason }
-      const { paymentId, payment, reference, part } = await ctx.steps.claim({ orderId, amount })
+      const { paymentId, payment, reference, part } = await ctx.steps.claim({ orderId, amount, key: ctx.key })
       const gateway = payment.gateway as GatewayName
       if (part === null) {
         const reversal = await ctx.steps[stepOf('returnMoney', gateway)](payment)
         return ctx.finish(async (tx): Promise<OrderView> => {
           const { order } = mustFind(await lockOrder(tx, orderId))
           await settleReturned(tx, order, order.payment!, reversal)
-          return end(tx, order, paymentId, by)
+          return end(tx, enqueue, order, paymentId, by)
         })
       }
       const result = await ctx.steps[stepOf('refund', gateway)]({ paymentId: reference, amount: part, order: orderId })
@@ -107,7 +115,7 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
         })
       return ctx.finish(async (tx): Promise<OrderView> => {
         const { order } = mustFind(await lockOrder(tx, orderId))
-        await releaseCharge(tx, paymentId, ctx.operationId)
+        await releaseCharge(tx, enqueue, paymentId, ctx.operationId)
         announce(tx, orderTopic(orderId))
         if (result.status === 'already_refunded') {
           // Past us, all of it: what that means for the order is settled by asking the gateway.
@@ -147,13 +155,14 @@ function refundable(order: Order, operationId: string) {
 /** All of it is back. */
 async function end(
   tx: SqlTransaction,
+  enqueue: Enqueue,
   order: OrderNow['order'],
   paymentId: string,
   by: { readonly operationId: string; readonly actor: string | undefined; readonly note: string },
 ): Promise<OrderView> {
-  await releaseCharge(tx, paymentId, by.operationId)
+  await releaseCharge(tx, enqueue, paymentId, by.operationId)
   if (order.closingBy === by.operationId) {
-    await reopenOrder(tx, order.id, by.operationId)
+    await reopenOrder(tx, enqueue, order.id, by.operationId)
     await cancelRefunded(tx, order, { reason: 'refunded', ...by })
   } else await rememberEvent(tx, order.id, { reason: 'refunded', note: by.note, actor: by.actor })
   announce(tx, orderTopic(order.id))

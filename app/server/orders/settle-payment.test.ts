@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { until } from '../../../safepoint/test/support/until.ts'
+import { pino } from 'pino'
 import { bookOf, orderWorld, placeOne } from '../test/order-world.ts'
-import { settlePayments, sweepPayments } from './sweep-payments.ts'
+import { sweepPayments } from './sweep-payments.ts'
 
 const world = await orderWorld()
 const { safepoint, operations, stripe, sql } = world
 const never = new AbortController().signal
+const sweeping = sweepPayments({
+  safepoint,
+  settlePayment: operations.settlePayment,
+  log: pino({ level: 'silent' }),
+})
 
 afterEach(() => void stripe.faults.clear())
 
@@ -156,7 +162,7 @@ describe('a payment is brought to where its gateway says that it stands', () => 
     await payAt(url, 'pm_card_chargeDeclined')
     await settle(paymentId)
     await openAnother({ customer, order })
-    await world.jobs.work([settlePayments(safepoint, operations.settlePayment)])
+    await world.jobs.work([sweeping])
     await until(async () => (await fetch(url)).status === 410, { timeoutMs: 10_000 })
     expect((await payAt(url)).status).toBe(410)
     expect(await bookOf(world, order.id)).toMatchObject({ payments: ['failed', 'requires_action'], charges: 0 })
@@ -358,7 +364,7 @@ describe('who is in charge', () => {
 })
 
 describe('the sweep', () => {
-  const sweep = () => sweepPayments(safepoint, operations.settlePayment).work({}, never)
+  const sweep = () => sweeping.work({}, never)
 
   it('completes what was paid and of which no webhook came, once its page has ended or ten minutes have passed', async () => {
     const early = await openPage()

@@ -3,22 +3,26 @@ import { z } from 'zod'
 import { isId } from '../http.ts'
 import { stepOf } from '../payments/gateway-steps.ts'
 import type { GatewayName } from '../payments/gateways/gateway.ts'
-import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { findPayment } from '../payments/find-payment.ts'
 import { viewPayment, type PaymentView } from '../payments/payments.schema.ts'
 import { atGateway } from '../payments/payments.ts'
 import { decideSettle } from './decide-settle.ts'
-import { applyDecision, endReturn, overtaken, readPayment, settleSteps } from './settle-steps.ts'
+import { applyDecision, endReturn, overtaken, readPayment, settleSteps, type SettleOptions } from './settle-steps.ts'
 
 /**
  * Brings a payment, and its order, to where the gateway says that it stands. Every piece of news ends here: a webhook, a
  * browser that comes back, the sweep. None of them is believed: the gateway is asked, and what follows is decided under the
  * order's lock, so that news may come late, twice, in any order, or be forged.
  */
-export function settlePayment({ gateways }: { readonly gateways: OfferedGateways }) {
+export function settlePayment(options: SettleOptions) {
+  const { enqueue } = options
   return defineOperation({
     name: 'payment.settle',
-    input: z.strictObject({ paymentId: z.string().max(100) }),
+    input: z.strictObject({
+      paymentId: z.string().max(100),
+      /** The sweep's: a refund that has failed may be sent again. */
+      retry: z.boolean().optional(),
+    }),
     errors: {
       payment_not_found: 'There is no such payment.',
       payment_refused: 'The payment gateway turned a refund down; it is tried again.',
@@ -32,8 +36,8 @@ export function settlePayment({ gateways }: { readonly gateways: OfferedGateways
     // As long as a gateway may be away while money is on its way back.
     deadline: 24 * 3600_000,
     undoOrder: 'ordered',
-    steps: settleSteps(gateways),
-    async run(ctx, { paymentId }) {
+    steps: settleSteps(options),
+    async run(ctx, { paymentId, retry }) {
       if (!isId(paymentId)) throw refuse('payment_not_found', 'There is no such payment.')
       const by = ctx.operationId
       const { payment } = await ctx.read((tx) => readPayment(tx, paymentId, by))
@@ -43,11 +47,14 @@ export function settlePayment({ gateways }: { readonly gateways: OfferedGateways
       // Nobody has asked the gateway for anything yet.
       if (asked.pageId === undefined && asked.reference === undefined) return view()
 
-      let standing = await ctx.steps.look(asked)
+      const { refunded } = payment
+      const looked = await ctx.steps.look({ ...asked, refunded, version: payment.version })
+      const { version } = looked
+      let { standing } = looked
       const decide = () =>
         ctx.read(async (tx) => {
           const now = await readPayment(tx, paymentId, by)
-          return decideSettle(now.order, now.payment, standing).settle
+          return decideSettle(now.order, now.payment, standing, { retry }).settle
         })
       let settle = await decide()
       if (settle === 'capture' && standing.state === 'authorized') {
@@ -59,7 +66,7 @@ export function settlePayment({ gateways }: { readonly gateways: OfferedGateways
         settle = await decide()
       }
 
-      const request = { orderId, paymentId, standing }
+      const request = { orderId, paymentId, standing, version, key: ctx.key, retry }
       let shortOf = false
       if (settle === 'complete') {
         try {
@@ -69,18 +76,20 @@ export function settlePayment({ gateways }: { readonly gateways: OfferedGateways
           if (!isSafepointError(error) || error.code !== 'out_of_stock') throw error
           shortOf = true
         }
+        // Its refund was turned down before: the sweep's to try again.
+        if (payment.owed > 0 && !retry) return view()
       }
       if (shortOf || settle === 'return') {
         const aside = await ctx.steps.setAside({ ...request, shortOf })
         if (!aside) throw overtaken()
         const reversal = await ctx.steps[stepOf('returnMoney', payment.gateway as GatewayName)](aside.payment)
         return ctx.finish(async (tx): Promise<PaymentView> => {
-          await endReturn(tx, request, reversal, by)
+          await endReturn(tx, enqueue, request, reversal, by)
           return viewPayment((await findPayment(tx, paymentId))!)
         })
       }
       return ctx.finish(async (tx): Promise<PaymentView> => {
-        await applyDecision(tx, request, by)
+        await applyDecision(tx, enqueue, request, by)
         return viewPayment((await findPayment(tx, paymentId))!)
       })
     },

@@ -1,5 +1,6 @@
 import { conflict, refuse, transactionStep, type SqlTransaction } from 'safepoint'
 import { announce } from '../announce.ts'
+import type { Enqueue } from '../jobs.ts'
 import { releaseStock, returnStock } from '../inventory/settle-reservation.ts'
 import { lookSteps, returnSteps } from '../payments/gateway-steps.ts'
 import {
@@ -14,18 +15,32 @@ import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { findPayment } from '../payments/find-payment.ts'
 import { atGateway, type GatewayPayment, type Payment } from '../payments/payments.ts'
 import type { Standing } from '../payments/standing.ts'
+import { applyWaitingEvents } from '../payments/webhooks/apply-waiting-events.ts'
+import { rememberEvent } from './admin-orders.queries.ts'
+import { endCancelled } from './cancel-order.ts'
+import { closeOrder, reopenOrder } from './close-order.ts'
 import { completeOrder, restoreHold } from './complete-order.ts'
-import { settleReturned, type Returned } from './cancel-order.ts'
-import { putLinesBack } from './cart-of-order.queries.ts'
 import { decideSettle } from './decide-settle.ts'
 import { mailPaymentFailed, mailRefund } from './order-mails.ts'
-import { closeOrder, lockOrder, moveOrder, reopenOrder, findOrder, type OrderNow } from './orders.queries.ts'
+import { lockOrder, moveOrder, findOrder, type OrderNow } from './orders.queries.ts'
 import { orderTopic, pathToProcessing, type Order, type OrderReason } from './orders.ts'
+import { settleReturned, type Returned } from './settle-returned.ts'
 
 export interface SettleRequest {
   readonly orderId: string
   readonly paymentId: string
   readonly standing: Standing
+  /** Of the payment as it was when the gateway was asked. */
+  readonly version: number
+  /** Of the run that asks. */
+  readonly key: string
+  /** A refund that has failed may be sent again. */
+  readonly retry?: boolean | undefined
+}
+
+export interface SettleOptions {
+  readonly gateways: OfferedGateways
+  readonly enqueue: Enqueue
 }
 
 /** A payment with its order, as they stand now. */
@@ -54,7 +69,7 @@ export async function readPayment(tx: SqlTransaction, paymentId: string, by: str
 
 const open = ['requires_action', 'processing', 'failed', 'voided'] as const
 
-export function settleSteps(gateways: OfferedGateways) {
+export function settleSteps({ gateways, enqueue }: SettleOptions) {
   return {
     ...lookSteps(gateways),
 
@@ -79,7 +94,8 @@ export function settleSteps(gateways: OfferedGateways) {
           order.status,
           pathToProcessing(order.status).map((to) => ({ to, reason: 'page_paid' })),
         )
-        await completeOrder(tx, order.id, { operationId })
+        await completeOrder(tx, order.id, { operationId, enqueue })
+        await wakeNamed(tx, enqueue, payment, standing)
         return null
       },
       keep: 'It was paid for; it can be cancelled and refunded.',
@@ -93,12 +109,13 @@ export function settleSteps(gateways: OfferedGateways) {
       SettleRequest & { readonly shortOf: boolean },
       { readonly payment: GatewayPayment } | null
     >({
-      run: async (tx, request, { operationId }) => {
+      run: async (tx, request, { operationId, scope }) => {
+        const by = { id: operationId, scope, key: request.key }
         const found = await lockPayment(tx, request, operationId)
         const { order, payment } = found
         const { standing, shortOf } = request
-        if (decideSettle(order, payment, standing).settle !== (shortOf ? 'complete' : 'return')) return null
-        await takeCharge(tx, payment.id, operationId)
+        if (decideSettle(order, payment, standing, request).settle !== (shortOf ? 'complete' : 'return')) return null
+        await takeCharge(tx, payment.id, by)
         const reference = 'reference' in standing ? standing.reference : payment.gatewayReference
         if (standing.state === 'captured') {
           const { captured } = standing
@@ -108,7 +125,7 @@ export function settleSteps(gateways: OfferedGateways) {
           await movePayment(tx, payment.id, ['captured'], 'refunding', { captured, unwanted })
         }
         if (shortOf) {
-          await closeOrder(tx, order.id, operationId)
+          await closeOrder(tx, order.id, by)
           const path = [...pathToProcessing(order.status), 'error'] as const
           await moveOrder(
             tx,
@@ -121,13 +138,14 @@ export function settleSteps(gateways: OfferedGateways) {
         const { gateway, orderId, amount, currency } = atGateway(payment)
         return { payment: { gateway, orderId, amount, currency, ...(reference !== undefined && { reference }) } }
       },
-      // The gateway has turned the refund down: the money is still here, and the sweep has it tried again.
+      // The gateway has turned the refund down: the money is still here. The sweep has it tried again, and a human is told.
       undo: async (tx, { request, response }, { operationId }) => {
         if (!response) return
         await lockOrder(tx, request.orderId)
-        await movePayment(tx, request.paymentId, ['refunding'], 'captured')
-        await releaseCharge(tx, request.paymentId, operationId)
-        await reopenOrder(tx, request.orderId, operationId)
+        const payment = await findPayment(tx, request.paymentId)
+        if (payment) await movePayment(tx, payment.id, ['refunding'], 'captured', { owed: leftOf(payment) })
+        await releaseCharge(tx, enqueue, request.paymentId, operationId)
+        await reopenOrder(tx, enqueue, request.orderId, operationId)
         announce(tx, orderTopic(request.orderId))
       },
     }),
@@ -143,31 +161,43 @@ async function stopWaiting(tx: SqlTransaction, { order, payment, now }: Settled,
   await restoreHold(tx, { order, now })
 }
 
+const leftOf = ({ captured, refunded }: Payment): number => captured - refunded
+
+/** News that named it by a reference which nobody knew may have come before. */
+async function wakeNamed(tx: SqlTransaction, enqueue: Enqueue, payment: Payment, standing: Standing): Promise<void> {
+  if (payment.gatewayReference === undefined && 'reference' in standing)
+    await applyWaitingEvents(tx, enqueue, payment.orderId)
+}
+
 /** The end of a settlement that gave money back, or that found it on its way back already. */
 export async function endReturn(
   tx: SqlTransaction,
+  enqueue: Enqueue,
   request: SettleRequest,
   reversal: Returned,
   by: string,
 ): Promise<void> {
   const { order, payment } = await lockPayment(tx, request, by)
   await settleReturned(tx, order, payment, reversal, { unwanted: order.closingBy === undefined })
-  await releaseCharge(tx, payment.id, by)
+  await releaseCharge(tx, enqueue, payment.id, by)
   if (order.closingBy === by) {
-    await reopenOrder(tx, order.id, by)
-    await moveOrder(tx, order.id, order.status, [{ to: 'cancelled', reason: 'out_of_stock' }])
-    await putLinesBack(tx, order.accountId, order.lines)
-    await releaseStock(tx, { orderId: order.id })
+    await reopenOrder(tx, enqueue, order.id, by)
+    await endCancelled(tx, order, { reason: 'out_of_stock', operationId: by })
   }
   announce(tx, orderTopic(order.id))
 }
 
 /** What takes nothing but a transaction. Throws `conflict` where it would take more than that. */
-export async function applyDecision(tx: SqlTransaction, request: SettleRequest, by: string): Promise<void> {
+export async function applyDecision(
+  tx: SqlTransaction,
+  enqueue: Enqueue,
+  request: SettleRequest,
+  by: string,
+): Promise<void> {
   const found = await lockPayment(tx, request, by)
   const { order, payment } = found
   const { standing } = request
-  const decision = decideSettle(order, payment, standing)
+  const decision = decideSettle(order, payment, standing, request)
   const pageOpen = standing.state === 'gone' ? standing.pageOpen : undefined
   switch (decision.settle) {
     case 'nothing':
@@ -176,6 +206,11 @@ export async function applyDecision(tx: SqlTransaction, request: SettleRequest, 
     case 'note-refund':
       await notePayment(tx, payment.id, { refunded: decision.refunded })
       await mailBack(tx, found, decision.refunded)
+      break
+    case 'refund-failed':
+      // A refund that was made since the gateway was asked is missing in its answer.
+      if (payment.version !== request.version) throw overtaken()
+      await takeBackRefund(tx, found, decision.refunded)
       break
     case 'void':
       await mustMovePayment(tx, payment.id, [payment.status], 'voided', { pageOpen: decision.pageOpen })
@@ -199,7 +234,23 @@ export async function applyDecision(tx: SqlTransaction, request: SettleRequest, 
     default:
       throw overtaken()
   }
+  await wakeNamed(tx, enqueue, payment, standing)
   announce(tx, orderTopic(order.id))
+}
+
+/**
+ * What we had counted as given back, or on its way, has come back to us. Where it was all, the sweep has it tried again; of a part
+ * that is for whoever had asked for it. A human is told of both.
+ */
+async function takeBackRefund(tx: SqlTransaction, { order, payment }: Settled, refunded: number): Promise<void> {
+  if (payment.status === 'refunded' || payment.status === 'refunding')
+    await mustMovePayment(tx, payment.id, [payment.status], 'captured', {
+      refunded,
+      unwanted: true,
+      owed: payment.captured - refunded,
+    })
+  else await notePayment(tx, payment.id, { refunded, owed: payment.owed + payment.refunded - refunded })
+  await rememberEvent(tx, order.id, { reason: 'refund_failed', actor: undefined })
 }
 
 /** All of it was given back past us: of an order that has not left, the goods come back too. */

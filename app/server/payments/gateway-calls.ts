@@ -56,7 +56,8 @@ export async function reversePayment(
   payment: { readonly paymentId: string; readonly order: string },
   context: CallContext,
 ): Promise<Reversal> {
-  if (repeatsRefunds(gateway)) return speak(() => gateway.reverse(payment, callOf(context)), 'nothing')
+  if (repeatsRefunds(gateway))
+    return speak(async () => mustBeBack(gateway, await gateway.reverse(payment, callOf(context))), 'nothing')
   // An undo is tried until it is done, which would give the money back twice: after the first doubt a human looks.
   if (context.attempt > 1) throw humanNeeded(gateway.name)
   try {
@@ -64,6 +65,15 @@ export async function reversePayment(
   } catch (cause) {
     throw humanNeeded(gateway.name, cause)
   }
+}
+
+/** An undo is told as done: it waits until what is on its way has arrived. */
+export function mustBeBack(gateway: Gateway, reversal: Reversal): Reversal {
+  if (reversal.status !== 'refunded' || !reversal.payment.refundPending) return reversal
+  const { id, refundPending } = reversal.payment
+  throw new GatewayError(gateway.name, 'unavailable', 'refund_pending', `${refundPending} of ${id} are on their way`, {
+    retryable: true,
+  })
 }
 
 const humanNeeded = (gateway: GatewayName, cause?: unknown) =>
@@ -90,11 +100,30 @@ export async function giveUp(
           return { status: 'nothing_taken', pageOpen: page.status === 'abandoned' }
         return gateway.reverse({ paymentId: page.paymentId, order }, call)
       }
-      if (payment.reference === undefined) return { status: 'nothing_taken' }
-      return gateway.reverse({ paymentId: payment.reference, order }, call)
+      const { reference: paymentId, aside } = payment
+      if (paymentId === undefined) return { status: 'nothing_taken' }
+      return aside === undefined
+        ? gateway.reverse({ paymentId, order }, call)
+        : refundRest(gateway, { paymentId, order, aside }, call)
     },
     repeatsRefunds(gateway) ? 'reads' : 'attempt',
   )
+}
+
+/** As `reverse`, of a payment of which a part went back past the gateway: that does not go back there as well. */
+async function refundRest(
+  gateway: Gateway,
+  { paymentId, order, aside }: { readonly paymentId: string; readonly order: string; readonly aside: number },
+  call: GatewayCall,
+): Promise<Reversal> {
+  const before = await gateway.getPayment(paymentId, call)
+  const left = before.captured - before.refunded - aside
+  if (left > 0) {
+    const result = await gateway.refund({ paymentId, amount: left, order }, call)
+    if (result.status === 'failed')
+      throw new GatewayError(gateway.name, 'refused', result.code, `the refund ${result.refundId} failed`)
+  }
+  return { status: 'refunded', payment: await gateway.getPayment(paymentId, call) }
 }
 
 /** Throws `not_configured` for a gateway that this shop does not offer, and for what it does not take. */

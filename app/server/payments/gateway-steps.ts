@@ -1,5 +1,5 @@
 import { outsideStep, SafepointError, type CallContext } from 'safepoint'
-import { callOf, giveUp, repeatsRefunds, reversePayment, speak, stepTimeout } from './gateway-calls.ts'
+import { callOf, giveUp, mustBeBack, repeatsRefunds, reversePayment, speak, stepTimeout } from './gateway-calls.ts'
 import type {
   ChargeRequest,
   ChargeResult,
@@ -10,7 +10,7 @@ import type {
   Reversal,
 } from './gateways/gateway.ts'
 import type { OfferedGateways } from './offered-gateways.ts'
-import type { GatewayPayment } from './payments.ts'
+import type { GatewayPayment, Payment } from './payments.ts'
 import { findStanding, isExact, standingOf, type Standing } from './standing.ts'
 
 /** Whatever only reads, or may be done again at any time. */
@@ -42,7 +42,8 @@ export function chargeSteps(gateways: OfferedGateways) {
       settle: {
         ...(methods.includes('close') && {
           close: async (charge: ChargeRequest, context: CallContext) => {
-            await speak(() => gateways.get(name).closeCharge(charge, callOf(context)), 'nothing')
+            const gateway = gateways.get(name)
+            await speak(async () => mustBeBack(gateway, await gateway.closeCharge(charge, callOf(context))), 'nothing')
           },
         }),
         ...(methods.includes('find') && {
@@ -126,13 +127,28 @@ function waitingOf(standing: Standing, payment: GatewayPayment): Waiting {
   return { state: 'gone', pageOpen: standing.state === 'gone' && standing.pageOpen }
 }
 
+/** What of a payment a look has to be compared with: its row may have gone on since. */
+export type Asked = GatewayPayment & Pick<Payment, 'refunded' | 'version'>
+
+export interface Look {
+  readonly standing: Standing
+  /** Of the payment as it was when the gateway was asked. */
+  readonly version: number
+}
+
 /** Looking, and taking what the bank holds: nothing that would have to be taken back. */
 export function lookSteps(gateways: OfferedGateways) {
   return {
-    look: outsideStep<GatewayPayment, Standing>({
+    look: outsideStep<Asked, Look>({
       timeout: stepTimeout,
       call: (payment, context) =>
-        speak(() => findStanding(gateways.get(payment.gateway), payment, callOf(context)), 'attempt'),
+        speak(async () => {
+          const gateway = gateways.get(payment.gateway)
+          const standing = await findStanding(gateway, payment, callOf(context))
+          const { version } = payment
+          if (gateway.refundsMayFail || standing.state !== 'captured') return { standing, version }
+          return { standing: { ...standing, refunded: Math.max(standing.refunded, payment.refunded) }, version }
+        }, 'attempt'),
       settle: always,
       keep: 'Looking changes nothing.',
     }),

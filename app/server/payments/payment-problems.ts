@@ -44,6 +44,16 @@ export const paymentProblems: ProblemTable = {
     detail: { en: 'This account has no such payment.', he: 'לחשבון זה אין תשלום כזה.' },
     remedy: 'Check the id; a payment belongs to the account of its order.',
   },
+  refund_not_in_doubt: {
+    status: 409,
+    title: { en: 'Nothing to decide', he: 'אין מה להחליט' },
+    detail: {
+      en: 'Nothing about this payment waits for a human: nothing was changed.',
+      he: 'דבר בתשלום זה אינו ממתין להחלטת אדם: דבר לא השתנה.',
+    },
+    remedy:
+      'Read the payment afresh. Where the run that took it has ended without giving it back, do so at the gateway, and then say that it is returned.',
+  },
   gateway_unavailable: {
     status: 503,
     title: { en: 'Payment gateway not available', he: 'ספק התשלומים אינו זמין' },

@@ -10,13 +10,14 @@ import { shopScope } from '../orders/orders.ts'
 import type { Pantry } from '../pantry.ts'
 import type { OfferedGateways } from './offered-gateways.ts'
 import { findPayment } from './find-payment.ts'
+import { adminPaymentsRoutes } from './admin-payments.routes.ts'
 import { paymentView, viewPayment } from './payments.schema.ts'
 import { returnRoutes } from './return.routes.ts'
 
 export interface PaymentRouteOptions {
   readonly pantry: Pantry
   readonly gateways: OfferedGateways
-  readonly operations: Pick<OrderOperations, 'payCart' | 'verifyPayment' | 'settlePayment'>
+  readonly operations: Pick<OrderOperations, 'payCart' | 'verifyPayment' | 'settlePayment' | 'resolveRefund'>
 }
 
 export async function paymentsRoutes(app: FastifyInstance, options: PaymentRouteOptions): Promise<void> {
@@ -65,6 +66,8 @@ export async function paymentsRoutes(app: FastifyInstance, options: PaymentRoute
       return reply.send(viewPayment(found))
     },
   )
+
+  adminPaymentsRoutes(app, pantry, operations)
 
   await app.register(
     returnRoutes({

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { text } from '../accounts/accounts.schema.ts'
+import { pageQuery } from '../http.ts'
 import { paymentStatuses, type Payment } from './payments.ts'
 
 const money = z.object({ amount: z.int(), currency: z.string() })
@@ -18,6 +20,14 @@ export const verifyPaymentInput = z
   .catchall(z.string().max(2000))
   .refine((given) => Object.keys(given).length <= 40, 'has too many fields')
 
+export const resolveRefundInput = z.strictObject({
+  id: z.string().min(1).max(100),
+  /** Whether the money went back to the customer. */
+  returned: z.boolean(),
+  /** How that is known. */
+  note: text(500),
+})
+
 export const paymentView = z.object({
   id: z.string(),
   orderId: z.string(),
@@ -34,6 +44,26 @@ export const paymentView = z.object({
   updatedAt: z.iso.datetime(),
 })
 export type PaymentView = z.output<typeof paymentView>
+
+export const paymentQuery = pageQuery.extend({ state: z.literal('needs_attention').optional() })
+
+export const adminPayment = paymentView.extend({
+  /** What waits for a human; see the `resolve-refund` of the payment. */
+  attention: z
+    .object({
+      /**
+       * `refund_unknown`: the run that gave it back, or took it, could not be ended by itself, and nobody can tell whether the money
+       * went back. `refund_failed`: it did not, because its refund failed later or was turned down.
+       */
+      because: z.enum(['refund_unknown', 'refund_failed']),
+      amount: money,
+      operation: z.object({ key: z.string(), name: z.string().optional(), step: z.string().optional() }).optional(),
+    })
+    .optional(),
+})
+export type AdminPayment = z.output<typeof adminPayment>
+
+export const adminPaymentPage = z.object({ items: z.array(adminPayment), nextCursor: z.string().nullable() })
 
 export function viewPayment(payment: Payment): PaymentView {
   const { checkout } = payment

@@ -27,7 +27,8 @@ export const paymentMoves: Readonly<Record<PaymentStatus, readonly PaymentStatus
   failed: ['processing', 'captured'],
   voided: ['captured'],
   refunding: ['refunded', 'captured'],
-  refunded: [],
+  // A refund may fail days after it was made: then the money is here again.
+  refunded: ['captured'],
 }
 
 /** Of these an order has one at the most (`payment_live`): money is under way, can still come, or is here. */
@@ -50,6 +51,13 @@ export interface CheckoutPage {
   readonly expiresAt?: string
 }
 
+/** A run of an operation: its identity, and what the engine finds it by. */
+export interface Run {
+  readonly id: string
+  readonly scope: string
+  readonly key: string
+}
+
 export interface Payment {
   readonly id: string
   readonly orderId: string
@@ -64,11 +72,21 @@ export interface Payment {
   readonly pageId: string | undefined
   /** The run that is under way with it: until that has ended nobody else decides about it. */
   readonly handledBy: string | undefined
+  /** That run, as the engine knows it. */
+  readonly run: Run | undefined
   /** Nobody waits for its money any more: what comes all the same goes back, and is never the order's payment. */
   readonly unwanted: boolean
   /** Minor units taken, as the gateway says, and of these given back. */
   readonly captured: number
   readonly refunded: number
+  /** What the run in charge is giving back, where that is not all that is left. */
+  readonly refundPart: number | undefined
+  /** Minor units whose refund failed, or was turned down: until it is made up for. While `refunding` they are on their way again. */
+  readonly owed: number
+  /** Minor units of `refunded` that went back past the gateway, as a human says: it does not count them. */
+  readonly aside: number
+  /** Raised by every change. */
+  readonly version: number
   /** Why it was declined, in the gateway's word. */
   readonly declineCode: string | undefined
   readonly createdAt: Date
@@ -87,9 +105,15 @@ export interface PaymentRow {
   checkout: CheckoutPage | null
   page_id: string | null
   handled_by: string | null
+  handled_scope: string | null
+  handled_key: string | null
   unwanted: boolean
   captured_amount: number
   refunded_amount: number
+  refund_part: number | null
+  owed_amount: number
+  aside_amount: number
+  version: number
   decline_code: string | null
   created_at: string
   updated_at: string
@@ -106,13 +130,22 @@ export function paymentOf(row: PaymentRow): Payment {
     checkout: row.checkout ?? undefined,
     pageId: row.page_id ?? undefined,
     handledBy: row.handled_by ?? undefined,
+    run: runOf(row.handled_by, row.handled_scope, row.handled_key),
     unwanted: row.unwanted,
     captured: row.captured_amount,
     refunded: row.refunded_amount,
+    refundPart: row.refund_part ?? undefined,
+    owed: row.owed_amount,
+    aside: row.aside_amount,
+    version: row.version,
     declineCode: row.decline_code ?? undefined,
     createdAt: new Date(row.created_at),
     updatedAt: new Date(row.updated_at),
   }
+}
+
+export function runOf(id: string | null, scope: string | null, key: string | null): Run | undefined {
+  return id !== null && scope !== null && key !== null ? { id, scope, key } : undefined
 }
 
 export function isLive(payment: Payment): boolean {
@@ -132,17 +165,20 @@ export interface GatewayPayment {
   readonly reference?: string | undefined
   readonly amount: number
   readonly currency: string
+  /** Minor units that need not go back there any more. */
+  readonly aside?: number | undefined
 }
 
 /** What was taken is known by its own name; until then the page tells whether anything was. */
 export function atGateway(payment: Payment): GatewayPayment {
-  const { gateway, orderId, gatewayReference: reference, pageId } = payment
+  const { gateway, orderId, gatewayReference: reference, pageId, aside } = payment
   const taken = payment.captured > 0
   return {
     gateway,
     orderId,
     ...payment.amount,
     ...(reference !== undefined && { reference }),
+    ...(aside > 0 && { aside }),
     ...(pageId !== undefined && !(taken && reference !== undefined) && { pageId }),
   }
 }

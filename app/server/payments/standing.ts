@@ -19,6 +19,8 @@ export type Standing =
       readonly reference: string
       readonly captured: number
       readonly refunded: number
+      /** Of `refunded`, what is on its way and may fail. */
+      readonly refundPending?: number
       readonly currency: string
     }
   | { readonly state: 'declined'; readonly reference: string }
@@ -48,7 +50,7 @@ export async function findStanding(
 }
 
 export function standingOf(payment: GatewaysPayment): Standing {
-  const { id: reference, amount, captured, refunded, currency } = payment
+  const { id: reference, amount, captured, refunded, refundPending, currency } = payment
   switch (payment.status) {
     case 'requires_action':
       return { state: 'open', url: null, declined: null }
@@ -57,7 +59,7 @@ export function standingOf(payment: GatewaysPayment): Standing {
     case 'authorized':
       return { state: 'authorized', reference, amount, currency }
     case 'captured':
-      return { state: 'captured', reference, captured, refunded, currency }
+      return { state: 'captured', reference, captured, refunded, ...(refundPending && { refundPending }), currency }
     case 'declined':
       return { state: 'declined', reference }
     case 'cancelled':

@@ -10,7 +10,7 @@ import { compose, jobNames, type Composed } from '../compose.ts'
 import { openDatabase } from '../database.ts'
 import { createJobs } from '../jobs.ts'
 import type { Relay } from '../mail/smtp-relay.ts'
-import { readOfferedGateways } from '../payments/offered-gateways.ts'
+import { readOfferedGateways, type OfferedGateways } from '../payments/offered-gateways.ts'
 import type { Cart } from '../cart/cart.ts'
 import type { SignedIn } from '../accounts/accounts.schema.ts'
 
@@ -55,7 +55,9 @@ export interface World extends Server {
 }
 
 /** Pantry on a database of the test file's own: real PostgreSQL, the real application, no network. */
-export async function world(): Promise<World> {
+export async function world({
+  gateways = readOfferedGateways({}),
+}: { readonly gateways?: OfferedGateways } = {}): Promise<World> {
   const { url } = await testDatabase({ template: 'app' })
   const outside = new pg.Pool({ connectionString: url, max: 4 })
   const closing: Array<() => Promise<unknown>> = [() => outside.end()]
@@ -74,7 +76,7 @@ export async function world(): Promise<World> {
       announcements,
       currency: 'INR',
       jwtSecret: 'a secret for tests that is long enough to be one',
-      gateways: readOfferedGateways({}),
+      gateways,
       enqueue: jobs.enqueue,
       publicUrl: () => 'http://127.0.0.1:43501',
       relay: options.relay,

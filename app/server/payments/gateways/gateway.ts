@@ -50,6 +50,8 @@ export interface Payment {
   /** Minor units taken, and of these given back. */
   readonly captured: number
   readonly refunded: number
+  /** Of `refunded`, what is still on its way back, and may fail. Told by `getPayment` and `reverse`; absent: nothing. */
+  readonly refundPending?: number
   /** The key it was charged under, and our order, where they were ours. */
   readonly operation: string | null
   readonly order: string | null
@@ -69,7 +71,10 @@ export type ChargeResult =
   /** The gateway does not know yet; it will say so by webhook. */
   | { readonly status: 'processing'; readonly payment: Payment }
 
-/** How a payment was taken back. `nothing_taken` and `voided`: the customer was never charged, and will not be. */
+/**
+ * How a payment was taken back. `nothing_taken` and `voided`: the customer was never charged, and will not be. `refunded`: all
+ * of it is given back, or on its way (`refundPending`).
+ */
 export type Reversal =
   | { readonly status: 'nothing_taken' }
   | { readonly status: 'voided'; readonly payment: Payment }
@@ -156,7 +161,13 @@ export interface WebhookEvent {
   readonly subject:
     | { readonly kind: 'payment'; readonly payment: Payment }
     | { readonly kind: 'checkout'; readonly checkout: Checkout }
-    | { readonly kind: 'refund'; readonly paymentId: string; readonly refunded: number; readonly currency: string }
+    /** `refunded` is null where the event speaks of one refund and not of all of the payment. */
+    | {
+        readonly kind: 'refund'
+        readonly paymentId: string
+        readonly refunded: number | null
+        readonly currency: string
+      }
     | null
 }
 
@@ -178,6 +189,11 @@ export interface Gateway {
   readonly settling: { readonly charge: Settling; readonly refund: Settling }
   /** Whether `charge` is offered; a gateway without it is paid on its own page only. */
   readonly savedMethods: boolean
+  /**
+   * Whether a refund that the gateway has taken on may fail later. Then it counts what it says of a payment's `refunded`, also
+   * where that has become less; where not, less only means that its list is behind.
+   */
+  readonly refundsMayFail: boolean
   /** Where its page is, if that is opened by posting a form: our own pages may post to no other origin. */
   readonly formOrigin?: string
 
@@ -193,7 +209,7 @@ export interface Gateway {
    * if it arrives later. May be repeated.
    */
   closeCharge(request: ChargeRequest, call: GatewayCall): Promise<Reversal>
-  /** Undo of a payment that is known: cancels it, or gives back all that is left. May be repeated. */
+  /** Undo of a payment that is known: cancels it, or sends back all that is left. May be repeated. */
   reverse(payment: { readonly paymentId: string; readonly order?: string }, call: GatewayCall): Promise<Reversal>
 
   /** A page at the gateway on which the customer pays. */

@@ -7,7 +7,7 @@ import { buildApp } from '../../app.ts'
 import { bookOf } from '../../test/order-world.ts'
 import { applyWaitingEvents } from './apply-waiting-events.ts'
 import { applyEventsJob } from './receive-event.ts'
-import { insertEvent } from './webhook-events.queries.ts'
+import { findEvent, insertEvent, recordTry } from './webhook-events.queries.ts'
 import { inboxWorld, payOnPage, placeOnPage } from './webhooks.test.setup.ts'
 
 const world = await inboxWorld()
@@ -216,11 +216,93 @@ describe('an event of a payment that is not recorded yet', () => {
 
     await sql(unchecked('insert into pantry.payment select * from public.kept'))
     const end = await world.composed.pantry.database.transaction({}, (tx) =>
-      applyWaitingEvents(tx, world.jobs.enqueue, { gateway: 'stripe', orderId }),
+      applyWaitingEvents(tx, world.jobs.enqueue, orderId),
     )
     expect(end.end).toBe('committed')
     await untilState(event.id, 'applied')
     expect(await bookOf(world, orderId)).toMatchObject(paid)
+  })
+})
+
+describe('an event that comes while somebody is in charge', () => {
+  const anHourLater = (eventId: string) =>
+    sql(`update pantry.webhook_event set due_at = now() + interval '1 hour' where event_id = $1`, [eventId])
+  /** It was tried, and would be again in an hour. */
+  async function putOff(event: StripeEvent) {
+    expect((await deliver(event)).status).toBe(200)
+    await until(async () => ((await stateOf(event.id))?.['tries'] ?? 0) > 0)
+    await anHourLater(event.id)
+    expect(await stateOf(event.id)).toMatchObject({ state: 'waiting', last_error: expect.stringMatching(/^conflict/) })
+  }
+
+  it('of a payment is applied as soon as that lets go, and not after its back-off', async () => {
+    const { orderId, customer } = await placeOnPage(world)
+    const barrier = stripe.faults.add({
+      match: { method: 'POST', path: '/v1/payment_intents' },
+      faults: [{ kind: 'hang', at: 'executed' }],
+    })
+    const paying = world.safepoint.run(
+      world.operations.confirmOrder,
+      { id: orderId, gateway: 'stripe', paymentMethod: 'pm_card_visa' },
+      { scope: customer.scope, key: 'card' },
+    )
+    await barrier.held()
+    const event = eventOf(orderId, 'payment_intent.succeeded')
+    await putOff(event)
+    barrier.release()
+    expect((await paying).outcome).toBe('succeeded')
+    await untilState(event.id, 'applied')
+    expect(await bookOf(world, orderId)).toMatchObject({ ...paid, payments: ['voided', 'captured'] })
+  })
+
+  it('of an order is applied as soon as that is open again, also where nothing came of closing it', async () => {
+    for (const turnedDown of [false, true]) {
+      const { orderId, page, paymentId, customer } = await placeOnPage(world)
+      await payOnPage(page)
+      const settled = eventOf(orderId, 'checkout.session.completed')
+      await deliver(settled)
+      await untilState(settled.id, 'applied')
+      const match = { method: 'POST', path: '/v1/refunds' }
+      const decline = { kind: 'decline' as const, code: 'balance_insufficient' }
+      const barrier = stripe.faults.add({
+        match,
+        faults: [{ kind: 'hang', at: 'begun' }, ...(turnedDown ? [decline] : [])],
+      })
+      const cancelling = world.safepoint.run(
+        world.operations.cancelOrder,
+        { id: orderId },
+        { scope: customer.scope, key: 'cancel' },
+      )
+      await barrier.held()
+      const event = { ...eventOf(orderId, 'payment_intent.succeeded'), id: `evt_${randomUUID()}` }
+      await putOff(event)
+      barrier.release()
+      expect((await cancelling).outcome).toBe(turnedDown ? 'failed' : 'succeeded')
+      await untilState(event.id, 'applied')
+      expect(await sql('select status from pantry.payment where id = $1', [paymentId])).toEqual([
+        { status: turnedDown ? 'captured' : 'refunded' },
+      ])
+    }
+  })
+
+  it('that loses against one who has just let go is tried again at once; else after its back-off', async () => {
+    const { orderId } = await placeOnPage(world)
+    for (const woken of [true, false]) {
+      const id = randomUUID()
+      const end = await world.composed.pantry.database.transaction({}, async (tx) => {
+        const names = { gatewayReference: null, pageId: null, orderId, payload: Buffer.from('{}') }
+        const event = { id, gateway: 'stripe', eventId: id, type: 'x', state: 'waiting' as const, ...names }
+        await insertEvent(tx, { ...event, occurredAt: new Date().toISOString() }, 60_000)
+        const tried = (await findEvent(tx, id))!
+        if (woken) await applyWaitingEvents(tx, async () => {}, orderId)
+        return recordTry(tx, tried, { error: 'conflict', delay: 3600_000 })
+      })
+      if (end.end !== 'committed' || !end.value) throw new Error('the try was not recorded')
+      const wait = end.value.dueAt.getTime() - Date.now()
+      if (woken) expect(wait).toBeLessThan(1000)
+      else expect(wait).toBeGreaterThan(3500_000)
+      await sql(`update pantry.webhook_event set state = 'dead' where id = $1`, [id])
+    }
   })
 })
 

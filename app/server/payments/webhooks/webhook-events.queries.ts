@@ -144,7 +144,10 @@ export interface FailedTry {
   readonly delay: number | null
 }
 
-/** Counts a try that came to nothing. Undefined when somebody else has tried, or it has ended, meanwhile. */
+/**
+ * Counts a try that came to nothing. Undefined when somebody else has tried, or it has ended, meanwhile. One that has become
+ * due while it was tried (whoever was in charge has let go) is tried again at once.
+ */
 export async function recordTry(
   tx: SqlTransaction,
   { id, round, tries }: StoredEvent,
@@ -154,7 +157,8 @@ export async function recordTry(
     name: 'webhooks_tried',
     text: `update pantry.webhook_event set tries = tries + 1, last_error = left($4::text, 500),
         state = case when $5::double precision is null then 'dead' else state end,
-        due_at = clock_timestamp() + make_interval(secs => coalesce($5::double precision, 0) / 1000)
+        due_at = case when due_at <= clock_timestamp() then due_at
+          else clock_timestamp() + make_interval(secs => coalesce($5::double precision, 0) / 1000) end
       where id = $1::uuid and round = $2::int and tries = $3::int and state = 'waiting'
       returning due_at`,
     values: [id, round, tries, error, delay],

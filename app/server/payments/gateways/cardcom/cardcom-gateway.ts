@@ -25,6 +25,7 @@ export function createCardcomGateway(config: CardcomConfig): Gateway {
     settling: { charge: { methods: ['find'], repeatWindow: 0 }, refund: { methods: [], repeatWindow: 0 } },
 
     savedMethods: true,
+    refundsMayFail: false,
 
     charge: (request, call) => charge(client, request, call),
     findCharge: (request, call) => findCharge(client, request, call),

@@ -3,7 +3,14 @@ import type { Gateway } from '../gateway.ts'
 import { closeCheckout, createCheckout, getCheckout } from './razorpay-checkout.ts'
 import { createRazorpayClient } from './razorpay-client.ts'
 import type { RazorpayConfig } from './razorpay-config.ts'
-import { cancelPayment, capture, findRefund, getPayment, refund, reversePayment } from './razorpay-payments.ts'
+import {
+  cancelPayment,
+  capture,
+  findRefund,
+  getPaymentAndRefunds,
+  refund,
+  reversePayment,
+} from './razorpay-payments.ts'
 import { readCheckoutReturn } from './razorpay-signatures.ts'
 import { readRazorpayWebhook } from './razorpay-webhooks.ts'
 
@@ -33,6 +40,7 @@ export function createRazorpayGateway(config: RazorpayConfig): Gateway {
     },
 
     savedMethods: false,
+    refundsMayFail: true,
     formOrigin: new URL(config.baseUrl).origin,
 
     charge: noSavedMethods,
@@ -44,7 +52,7 @@ export function createRazorpayGateway(config: RazorpayConfig): Gateway {
     getCheckout: (checkoutId, call) => getCheckout(client, checkoutId, call),
     closeCheckout: (checkoutId, call) => closeCheckout(client, checkoutId, call),
 
-    getPayment: (paymentId, call) => getPayment(client, paymentId, call),
+    getPayment: (paymentId, call) => getPaymentAndRefunds(client, paymentId, call),
     capture: (payment, call) => capture(client, payment, call),
     cancelPayment: (paymentId, call) => cancelPayment(client, paymentId, call),
     refund: (request, call) => refund(client, request, call),

@@ -18,6 +18,24 @@ export async function getPayment(client: RazorpayClient, paymentId: string, call
   return toPayment(readAs(paymentSchema, reply.body))
 }
 
+/** With what of its refunds is still on its way: the payment counts those as given back. */
+export async function getPaymentAndRefunds(
+  client: RazorpayClient,
+  paymentId: string,
+  call: GatewayCall,
+): Promise<Payment> {
+  const remaining = sharingTime(call)
+  const payment = await getPayment(client, paymentId, remaining())
+  return payment.refunded === 0 ? payment : withPending(payment, await listRefunds(client, paymentId, remaining()))
+}
+
+function withPending(payment: Payment, refunds: readonly RazorpayRefund[]): Payment {
+  const refundPending = refunds
+    .filter(({ status }) => status === 'pending')
+    .reduce((total, { amount }) => total + amount, 0)
+  return refundPending === 0 ? payment : { ...payment, refundPending }
+}
+
 /**
  * Takes what is authorized. Capture has no idempotency key, and needs none: Razorpay captures a payment once, and answers
  * 400 to another attempt. What such a 400 means is read from the payment: still authorized, and it was a refusal (the
@@ -55,7 +73,7 @@ export async function cancelPayment(client: RazorpayClient, paymentId: string, c
     : payment
 }
 
-/** Leaves uncaptured, or gives back all that is left; ends only when the gateway says that no money remains taken. */
+/** Leaves uncaptured, or sends back all that is left; ends only when the gateway says that none remains but what is on its way back. */
 export async function reversePayment(
   client: RazorpayClient,
   payment: { readonly paymentId: string; readonly order?: string },
@@ -83,10 +101,10 @@ export async function reversePayment(
     else if (reply.status !== 400 || (await getPayment(client, paymentId, remaining())).refunded === before.refunded)
       throw refusal(reply)
   }
-  // A refund under way counts as given back in the payment's amount; it may still fail.
-  const underWay = (await listRefunds(client, paymentId, remaining())).find(({ status }) => status === 'pending')
-  if (underWay) throw notYet('refund_pending', `the refund ${underWay.id} is pending`)
-  const after = await getPayment(client, paymentId, remaining())
+  // A refund under way counts as given back in the payment's amount; it may still fail. Listed before the payment is read: one
+  // that fails in between is missing there.
+  const refunds = await listRefunds(client, paymentId, remaining())
+  const after = withPending(await getPayment(client, paymentId, remaining()), refunds)
   if (after.refunded < after.captured)
     throw notYet('refund_incomplete', `${after.captured - after.refunded} are still taken`)
   return { status: 'refunded', payment: after }
@@ -102,8 +120,8 @@ export async function refund(client: RazorpayClient, request: RefundRequest, cal
   if (amount === undefined || call.repeated) {
     // In this order: a refund that lands between the two is found, or leaves nothing.
     const payment = await getPayment(client, request.paymentId, remaining())
-    const found = await findRefund(client, request, remaining())
-    if (found) return found
+    const found = await findOurs(client, request, remaining())
+    if (found) return toRefundResult(found)
     amount ??= payment.captured - payment.refunded
     if (amount === 0 && payment.captured > 0) return { status: 'already_refunded' }
   }
@@ -122,23 +140,31 @@ async function explainRefusal(
 ): Promise<RefundResult> {
   if (reply.status !== 400) throw refusal(reply)
   const payment = await getPayment(client, request.paymentId, remaining())
-  const found = await findRefund(client, request, remaining())
-  if (found && found.status !== 'failed') return found
+  const found = await findOurs(client, request, remaining())
+  if (found && found.status !== 'failed') return toRefundResult(found)
   if (payment.captured > 0 && payment.refunded >= payment.captured) return { status: 'already_refunded' }
   throw refusal(reply)
 }
 
-/** By the key in its notes; the newest, where an earlier one failed. */
 export async function findRefund(
   client: RazorpayClient,
   request: RefundRequest,
   call: GatewayCall,
 ): Promise<RefundResult | undefined> {
-  const ours = (await listRefunds(client, request.paymentId, call)).filter(
-    ({ notes }) => notes['operation'] === call.key,
-  )
-  const found = ours.find(({ status }) => status !== 'failed') ?? ours[0]
+  const found = await findOurs(client, request, call)
   return found && toRefundResult(found)
+}
+
+/** By the key in its notes, and of the amount that was asked for; the newest, where an earlier one failed. */
+async function findOurs(
+  client: RazorpayClient,
+  { paymentId, amount }: RefundRequest,
+  call: GatewayCall,
+): Promise<RazorpayRefund | undefined> {
+  const ours = (await listRefunds(client, paymentId, call)).filter(
+    (one) => one.notes['operation'] === call.key && (amount === undefined || one.amount === amount),
+  )
+  return ours.find(({ status }) => status !== 'failed') ?? ours[0]
 }
 
 async function listRefunds(client: RazorpayClient, paymentId: string, call: GatewayCall): Promise<RazorpayRefund[]> {

@@ -1,5 +1,5 @@
 import type { Checkout, CheckoutRequest, GatewayCall } from '../gateway.ts'
-import { withinDeadline } from './stripe-call.ts'
+import { postPastStoredFailures, withinDeadline } from './stripe-call.ts'
 import { refusal, type StripeClient } from './stripe-client.ts'
 import { toCheckout } from './stripe-objects.ts'
 
@@ -52,7 +52,8 @@ export async function getCheckout(client: StripeClient, checkoutId: string, call
 /** Expires the session; one that has ended already is answered as it ended. */
 export async function closeCheckout(client: StripeClient, checkoutId: string, call: GatewayCall): Promise<Checkout> {
   const remaining = withinDeadline(call)
-  const reply = await client.post(`checkout/sessions/${encodeURIComponent(checkoutId)}/expire`, {}, remaining())
+  const path = `checkout/sessions/${encodeURIComponent(checkoutId)}/expire`
+  const reply = await postPastStoredFailures(client, path, {}, remaining())
   if (reply.ok) return toCheckout(reply.body)
   if (reply.status !== 400 || reply.error.type !== 'invalid_request_error') throw refusal(reply)
   const now = await getCheckout(client, checkoutId, remaining())

@@ -4,7 +4,7 @@ import { closeCheckout, createCheckout, getCheckout } from './stripe-checkout.ts
 import { createStripeClient } from './stripe-client.ts'
 import type { StripeConfig } from './stripe-config.ts'
 import { toChargeResult, toPayment } from './stripe-objects.ts'
-import { cancelIntent, findRefund, getIntent, refund, reversePayment } from './stripe-reversal.ts'
+import { cancelIntent, findRefund, getIntent, getPayment, refund, reversePayment } from './stripe-reversal.ts'
 import { readStripeWebhook } from './stripe-webhooks.ts'
 
 /** Currencies whose minor units are ISO's and that Stripe charges cards in. https://docs.stripe.com/currencies */
@@ -24,6 +24,7 @@ export function createStripeGateway(config: StripeConfig): Gateway {
     },
 
     savedMethods: true,
+    refundsMayFail: true,
 
     charge: (request, call) => charge(client, request, call),
     async findCharge(request, call) {
@@ -37,7 +38,7 @@ export function createStripeGateway(config: StripeConfig): Gateway {
     getCheckout: (checkoutId, call) => getCheckout(client, checkoutId, call),
     closeCheckout: (checkoutId, call) => closeCheckout(client, checkoutId, call),
 
-    getPayment: async (paymentId, call) => toPayment(await getIntent(client, paymentId, call)),
+    getPayment: (paymentId, call) => getPayment(client, paymentId, call),
     // Our intents are captured as they are confirmed: there is nothing else to capture.
     capture: async ({ paymentId }, call) => toPayment(await getIntent(client, paymentId, call)),
     cancelPayment: async (paymentId, call) => toPayment(await cancelIntent(client, paymentId, call)),

@@ -63,6 +63,12 @@ export const refundedChargeSchema = z.object({
   payment_intent: z.string().nullable(),
 })
 
+export const refundEventSchema = z.object({
+  object: z.literal('refund'),
+  currency: z.string(),
+  payment_intent: z.string().nullable(),
+})
+
 export function listOf<T extends z.ZodType>(item: T) {
   return z.object({ data: z.array(item), has_more: z.boolean() })
 }

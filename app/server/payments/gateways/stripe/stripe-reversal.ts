@@ -1,5 +1,5 @@
 import { GatewayError } from '../gateway-error.ts'
-import type { GatewayCall, RefundRequest, RefundResult, Reversal } from '../gateway.ts'
+import type { GatewayCall, Payment, RefundRequest, RefundResult, Reversal } from '../gateway.ts'
 import type { FormParameters } from './form-encoding.ts'
 import { derivedKey, postPastStoredFailures, withinDeadline } from './stripe-call.ts'
 import { refusal, type StripeClient, type StripeReply } from './stripe-client.ts'
@@ -24,6 +24,20 @@ export async function getIntent(client: StripeClient, paymentId: string, call: G
   return readAs(intentSchema, reply.body)
 }
 
+/** With what of its refunds is still on its way: the charge counts those as given back. */
+export async function getPayment(client: StripeClient, paymentId: string, call: GatewayCall): Promise<Payment> {
+  const remaining = withinDeadline(call)
+  const payment = toPayment(await getIntent(client, paymentId, remaining()))
+  return payment.refunded === 0 ? payment : withPending(payment, await listRefunds(client, paymentId, remaining()))
+}
+
+function withPending(payment: Payment, refunds: readonly StripeRefund[]): Payment {
+  const refundPending = refunds
+    .filter((one) => toRefundResult(one).status === 'processing')
+    .reduce((total, { amount }) => total + amount, 0)
+  return refundPending === 0 ? payment : { ...payment, refundPending }
+}
+
 /** Cancels an intent; one that cannot be cancelled any more is answered as it is. */
 export async function cancelIntent(client: StripeClient, paymentId: string, call: GatewayCall): Promise<StripeIntent> {
   const reply = await postPastStoredFailures(
@@ -38,7 +52,7 @@ export async function cancelIntent(client: StripeClient, paymentId: string, call
   return getIntent(client, paymentId, call)
 }
 
-/** Cancels, or gives back all that is left; ends only when the gateway says that no money remains taken. */
+/** Cancels, or sends back all that is left; ends only when the gateway says that none remains but what is on its way back. */
 export async function reversePayment(
   client: StripeClient,
   payment: { readonly paymentId: string; readonly order?: string },
@@ -63,12 +77,10 @@ export async function reversePayment(
       throw new GatewayError('stripe', 'refused', result.code, `the refund ${result.refundId} failed`)
     }
   }
-  // A refund under way counts as given back in the charge's amount; it may still fail.
-  const underWay = (await listRefunds(client, paymentId, remaining())).find(
-    (one) => toRefundResult(one).status === 'processing',
-  )
-  if (underWay) throw notYet('refund_pending', `the refund ${underWay.id} is ${underWay.status}`)
-  const after = toPayment(await getIntent(client, paymentId, remaining()))
+  // A refund under way counts as given back in the charge's amount; it may still fail. Listed before the charge is read: one
+  // that fails in between is missing there.
+  const refunds = await listRefunds(client, paymentId, remaining())
+  const after = withPending(toPayment(await getIntent(client, paymentId, remaining())), refunds)
   if (after.refunded < after.captured)
     throw notYet('refund_incomplete', `${after.captured - after.refunded} are still taken`)
   return { status: 'refunded', payment: after }

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { WebhookEvent, WebhookReading, WebhookRequest } from '../gateway.ts'
-import { intentSchema, refundedChargeSchema, toCheckout, toPayment } from './stripe-objects.ts'
+import { intentSchema, refundedChargeSchema, refundEventSchema, toCheckout, toPayment } from './stripe-objects.ts'
 
 /** Seconds that a signature stays good; the future side is not limited, as in Stripe's own libraries. */
 const toleranceSeconds = 300
@@ -77,6 +77,13 @@ function subjectOf(type: string, object: unknown): WebhookEvent['subject'] {
     if (!charge.success || charge.data.payment_intent === null) return null
     const { payment_intent: paymentId, amount_refunded: refunded, currency } = charge.data
     return { kind: 'refund', paymentId, refunded, currency: currency.toUpperCase() }
+  }
+  // Of one refund: that it was made, has ended, or has failed, which may be days later.
+  if (type.startsWith('refund.') || type === 'charge.refund.updated') {
+    const refund = refundEventSchema.safeParse(object)
+    if (!refund.success || refund.data.payment_intent === null) return null
+    const { payment_intent: paymentId, currency } = refund.data
+    return { kind: 'refund', paymentId, refunded: null, currency: currency.toUpperCase() }
   }
   return null
 }

@@ -289,6 +289,16 @@ describe('checkout', () => {
     expect(total()).toBe(0)
   })
 
+  it('whose closing met a stored 500 is closed by the next call under the same key', async () => {
+    const open = await gateway.createCheckout(checkout, call('c1'))
+    stripe.faults.add({
+      match: { path: '/v1/checkout/sessions/*/expire' },
+      faults: [{ kind: 'error', stored: true, effect: 'none' }],
+    })
+    expect(await failure(gateway.closeCheckout(open.id, call('x1')))).toMatchObject({ kind: 'unknown' })
+    expect(await gateway.closeCheckout(open.id, call('x1'))).toMatchObject({ status: 'expired' })
+  })
+
   it('with an expiry that Stripe does not take is refused', async () => {
     const expiresAt = new Date(Date.now() + 60_000).toISOString()
     expect(await failure(gateway.createCheckout({ ...checkout, expiresAt }, call('c1')))).toMatchObject({
