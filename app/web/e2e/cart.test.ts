@@ -109,7 +109,8 @@ describe('A guest', () => {
     await fillSignIn(page, customer)
     await tabs.context.route('**/api/cart/merge', async (route) => {
       await route.fetch()
-      await route.abort('connectionreset')
+      // The page may have been reloaded meanwhile, and its requests with it.
+      await route.abort('connectionreset').catch(() => {})
     })
     await submit(page)
     await until(async () => (await cartOf(customer)).totalItems === 1)
@@ -165,7 +166,8 @@ describe('The basket', () => {
     const { customer, page, tabs } = await signedIn()
     await tabs.context.route('**/api/cart/add', async (route) => {
       await route.fetch()
-      await route.abort('connectionreset')
+      // The page may have been reloaded meanwhile, and its requests with it.
+      await route.abort('connectionreset').catch(() => {})
     })
     await press(page, 'Add Bananas to the basket')
     await until(async () => (await cartOf(customer)).totalItems === 1)

@@ -167,6 +167,9 @@ export interface WebhookEvent {
         readonly paymentId: string
         readonly refunded: number | null
         readonly currency: string
+        /** What was given back before anybody wrote its name down is known by its page, or its order, alone. */
+        readonly page: string | null
+        readonly order: string | null
       }
     | null
 }

@@ -40,7 +40,7 @@ export function subjectOf({ subject }: WebhookEvent): EventSubject | null {
         orderId: subject.checkout.order,
       }
     case 'refund':
-      return { gatewayReference: subject.paymentId, pageId: null, orderId: null }
+      return { gatewayReference: subject.paymentId, pageId: subject.page, orderId: subject.order }
     case undefined:
       return null
   }

@@ -130,7 +130,7 @@ describe('events over the wire', () => {
     expect(subjectOf(readings, 'payment.authorized')).toMatchObject(about('authorized', null))
     expect(subjectOf(readings, 'payment.captured')).toMatchObject(about('paid', null))
     expect(subjectOf(readings, 'order.paid')).toMatchObject(about('paid', 'o1'))
-    const refund = { kind: 'refund', paymentId, refunded: 1000, currency: 'INR' }
+    const refund = { kind: 'refund', paymentId, refunded: 1000, currency: 'INR', page: page.id, order: null }
     expect(subjectOf(readings, 'refund.created')).toEqual(refund)
     expect(subjectOf(readings, 'refund.processed')).toEqual(refund)
     const ids = readings.map((one) => (one.status === 'verified' ? one.event.id : ''))

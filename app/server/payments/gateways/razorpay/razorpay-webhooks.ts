@@ -53,7 +53,8 @@ function subjectOf(type: string, payload: z.infer<typeof eventSchema>['payload']
     const refund = refundSchema.safeParse(payload.refund?.entity)
     if (!refund.success || !payment.success) return null
     const { refunded, currency } = toPayment(payment.data)
-    return { kind: 'refund', paymentId: refund.data.payment_id, refunded, currency }
+    const page = payment.data.order_id ?? null
+    return { kind: 'refund', paymentId: refund.data.payment_id, refunded, currency, page, order: null }
   }
   if (type.startsWith('order.')) {
     const order = orderSchema.safeParse(payload.order?.entity)

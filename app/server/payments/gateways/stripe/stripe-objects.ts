@@ -56,17 +56,22 @@ export const refundSchema = z.object({
 })
 export type StripeRefund = z.infer<typeof refundSchema>
 
+const ourMetadata = z.record(z.string(), z.string()).nullish()
+
 export const refundedChargeSchema = z.object({
   object: z.literal('charge'),
   amount_refunded: z.int(),
   currency: z.string(),
   payment_intent: z.string().nullable(),
+  // Stripe copies the payment's to its charge.
+  metadata: ourMetadata,
 })
 
 export const refundEventSchema = z.object({
   object: z.literal('refund'),
   currency: z.string(),
   payment_intent: z.string().nullable(),
+  metadata: ourMetadata,
 })
 
 export function listOf<T extends z.ZodType>(item: T) {

@@ -71,7 +71,14 @@ describe('webhooks over the wire', () => {
         status: 'verified',
         event: {
           type: 'charge.refunded',
-          subject: { kind: 'refund', paymentId: result.payment.id, refunded: 1000, currency: 'INR' },
+          subject: {
+            kind: 'refund',
+            paymentId: result.payment.id,
+            refunded: 1000,
+            currency: 'INR',
+            page: null,
+            order: 'o1',
+          },
         },
       },
     ])

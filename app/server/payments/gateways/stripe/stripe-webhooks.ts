@@ -75,15 +75,17 @@ function subjectOf(type: string, object: unknown): WebhookEvent['subject'] {
   if (type === 'charge.refunded') {
     const charge = refundedChargeSchema.safeParse(object)
     if (!charge.success || charge.data.payment_intent === null) return null
-    const { payment_intent: paymentId, amount_refunded: refunded, currency } = charge.data
-    return { kind: 'refund', paymentId, refunded, currency: currency.toUpperCase() }
+    const { payment_intent: paymentId, amount_refunded: refunded, currency, metadata } = charge.data
+    const order = metadata?.['order'] ?? null
+    return { kind: 'refund', paymentId, refunded, currency: currency.toUpperCase(), page: null, order }
   }
   // Of one refund: that it was made, has ended, or has failed, which may be days later.
   if (type.startsWith('refund.') || type === 'charge.refund.updated') {
     const refund = refundEventSchema.safeParse(object)
     if (!refund.success || refund.data.payment_intent === null) return null
-    const { payment_intent: paymentId, currency } = refund.data
-    return { kind: 'refund', paymentId, refunded: null, currency: currency.toUpperCase() }
+    const { payment_intent: paymentId, currency, metadata } = refund.data
+    const order = metadata?.['order'] ?? null
+    return { kind: 'refund', paymentId, refunded: null, currency: currency.toUpperCase(), page: null, order }
   }
   return null
 }
