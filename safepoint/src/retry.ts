@@ -61,7 +61,7 @@ export function exhausted(error: unknown, attempts: number): SafepointError {
 
 /** The refusal with the number of runs it took, where that tells something: after a retry, or of a `conflict`. */
 export function triedOften(error: unknown, attempts: number): unknown {
-  if (!isSafepointError(error) || error.attempts !== undefined || (attempts === 1 && error.code !== 'conflict'))
+  if (!isSafepointError(error) || (error.attempts ?? 0) >= attempts || (attempts === 1 && error.code !== 'conflict'))
     return error
   const { code, message, retryable, retryAfterMs, currentVersion, details, effect } = error
   return new SafepointError(code, message, {

@@ -201,5 +201,6 @@ export function outOfStock(
     const line = lines.find((one) => one.variantId === variantId)
     return { productId: line?.productId, variantId, name: line?.name, requested: quantity, available }
   })
-  return refuse('out_of_stock', 'There is not enough of it any more.', { details: { items } })
+  // Said at the first try, too; the engine counts further ones.
+  return refuse('out_of_stock', 'There is not enough of it any more.', { attempts: 1, details: { items } })
 }

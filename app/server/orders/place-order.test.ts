@@ -93,6 +93,7 @@ describe('placing an order', () => {
     expect(
       refused.map(({ code, retryable, details }) => ({ code, retryable, available: details.items[0].available })),
     ).toEqual(Array.from({ length: 19 }, () => ({ code: 'out_of_stock', retryable: false, available: 0 })))
+    expect(refused.map(({ attempts }) => attempts)).toEqual(refused.map(() => expect.any(Number)))
     expect(await stockOf(variant.variantId)).toEqual({ on_hand: 1, reserved: 1 })
     expect(
       await sql(
