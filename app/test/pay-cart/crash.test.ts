@@ -61,7 +61,7 @@ afterAll(async () => {
 
 test(
   'a server killed at the gateway, in the middle of a settlement or of a late payment: one charge of one order, or the money is back',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     await Promise.all(
       sites.map(async (site) => {

@@ -12,14 +12,14 @@ interface Asked {
 }
 
 /**
- * The administrator who is asked whether money went back: looks it up at the gateway, in its own list of transactions, and says
- * so. Answers how many questions there were.
+ * The administrator who is asked whether money went back, because nobody else can tell, or because its refund was turned down:
+ * looks it up at the gateway, in its own list of transactions, and says so. Answers how many questions there were.
  */
 export async function answerRefunds(shop: Shop, sql: pg.Pool, admin: Person): Promise<number> {
   const at = shop.urls[0]!
   const path = '/api/admin/payments?state=needs_attention&limit=50'
   const { items } = await demand<{ items: readonly Asked[] }>(admin.send(at, 'GET', path), 200)
-  const asked = items.filter(({ attention }) => attention?.because === 'refund_unknown')
+  const asked = items.filter(({ attention }) => attention !== undefined)
   if (asked.length === 0) return 0
   const { byOrder } = await readBooks(shop)
   for (const { id, orderId } of asked) {

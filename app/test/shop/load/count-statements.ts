@@ -83,7 +83,7 @@ export async function stockCatalogue(sql: pg.Pool, count: number) {
       select gen_random_uuid(), id, slug || '-' || n, n || ' kg', n, 1000 from product, generate_series(0, 1) n
       returning id, product_id, sku
     ), stock as (
-      insert into pantry.stock (variant_id, on_hand) select id, case when sku like 'goods-1-%' then 40 else 1000000 end from variant
+      insert into pantry.stock (variant_id, on_hand) select id, case when sku like 'goods-1-%' then 5 else 1000000 end from variant
       returning variant_id, on_hand
     ), moved as (
       insert into pantry.stock_movement (id, variant_id, delta, reason) select gen_random_uuid(), variant_id, on_hand, 'delivery' from stock
