@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { until } from '../../../safepoint/test/support/until.ts'
+import type { SqlTransaction, Statement } from 'safepoint'
+import { openActiveCart, putLinesBack, takeCart } from './cart-of-order.queries.ts'
 import { expireOrders, expireOrdersJob } from './expire-order.ts'
 import { bookOf, orderWorld, placeOne } from '../test/order-world.ts'
 
@@ -52,6 +54,41 @@ describe('cancelling an order', () => {
     })
     expect(await cartOf(customer.accountId)).toEqual([{ variant_id: variant.variantId, quantity: 3 }])
     await expect(confirm(customer.scope, order.id)).rejects.toMatchObject({ code: 'order_cancelled' })
+  })
+
+  it('puts the lines into the cart that is active when they come, also if the one before is ordered at that very moment', async () => {
+    const { customer, variant } = await placeOne(world)
+    const { database } = world.composed.pantry
+    const blocked = () =>
+      sql(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)
+    let end: Promise<unknown> = Promise.resolve()
+    let closed = () => {}
+    const rivalHasClosed = new Promise<void>((resolve) => (closed = resolve))
+    const rival = () =>
+      database.transaction({}, async (tx) => {
+        const cart = await takeCart(tx, customer.accountId)
+        await openActiveCart(tx, customer.accountId, cart!.version + 1)
+        closed()
+        await until(async () => (await blocked()).length > 0)
+      })
+    const done = await database.transaction({}, (tx) =>
+      putLinesBack(
+        {
+          query: (async (statement: Statement) => {
+            if (statement.name!.endsWith('_cart') && statement.text.includes('returning')) {
+              end = rival()
+              await rivalHasClosed
+            }
+            return tx.query(statement)
+          }) as SqlTransaction['query'],
+        },
+        customer.accountId,
+        [{ variantId: variant.variantId, quantity: 2 }],
+      ),
+    )
+    await end
+    expect(done).toMatchObject({ end: 'committed' })
+    expect(await cartOf(customer.accountId)).toEqual([{ variant_id: variant.variantId, quantity: 2 }])
   })
 
   it('refunds a completed order, once, and takes the goods back into stock', async () => {

@@ -87,12 +87,13 @@ export async function putLinesBack(
   accountId: string,
   lines: readonly { readonly variantId: string; readonly quantity: number }[],
 ): Promise<void> {
-  await openActiveCart(tx, accountId, 1)
+  // One statement: between making sure that there is an active cart and locking it, it could be ordered.
   const { rows } = await tx.query<{ id: string; version: number }>({
-    name: 'orders_lock_cart',
-    text: `update pantry.cart set version = version + 1, updated_at = clock_timestamp()
-      where account_id = $1::uuid and state = 'active' returning id, version`,
-    values: [accountId],
+    name: 'orders_active_cart',
+    text: `insert into pantry.cart (id, account_id) values ($1::uuid, $2::uuid)
+      on conflict (account_id) where state = 'active' do update set version = cart.version + 1, updated_at = clock_timestamp()
+      returning id, version`,
+    values: [uuidv7(), accountId],
   })
   await tx.query({
     name: 'orders_put_lines_back',

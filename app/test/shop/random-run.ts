@@ -90,8 +90,10 @@ export async function runRandomShop(options: RandomOptions): Promise<RandomRepor
       answered: settled.answered,
       wrong: await findWrong(sql, books),
       untrue: await findUntold(sql, performed),
-      faults: performed.flatMap(({ kind, request, answers }) =>
-        answers.filter(({ status }) => status === 500).map(({ text }) => `${kind} ${request?.path}: ${text}`),
+      faults: performed.flatMap(({ kind, key, request, answers }) =>
+        answers.flatMap(({ status, text }) =>
+          status === 500 ? [`${kind} ${request?.path}: ${text}`, ...shop.linesAbout(`"${key}"`)] : [],
+        ),
       ),
       seconds: { operations: seconds, settling: settled.seconds },
     }

@@ -37,6 +37,8 @@ export interface Shop {
   readonly gateways: Readonly<Partial<Record<GatewayName, SimulatorControl>>>
   /** What the servers said, the last of it. */
   output(): string
+  /** The lines of their logs that speak of `word`. */
+  linesAbout(word: string): string[]
   stop(): Promise<void>
 }
 
@@ -81,6 +83,8 @@ export async function startShop(settings: ShopSettings): Promise<Shop> {
       servers,
       urls: servers.map(({ url }) => url),
       gateways: controls,
+      linesAbout: (word) =>
+        servers.flatMap((server) => server.output().split('\n')).filter((line) => line.includes(word)),
       output: () => servers.map((server) => server.output().slice(-4000)).join('\n'),
       stop,
     }
