@@ -100,7 +100,7 @@ export const apiConsistency: CheckGroup = {
           }),
         )
         // A signal that is lost delays: the stream looks for itself now and then.
-        await until(() => tabs.every((tab) => tab.cart.state().cart?.totalItems === 10), { timeoutMs: 20_000 })
+        await until(() => tabs.every((tab) => tab.cart.state().cart?.totalItems === 10), { timeoutMs: 15_000 })
         const stored = await shopper.cart()
         assertLines(stored, { [one!.variantId]: 5, [two!.variantId]: 5 })
         for (const tab of tabs) assert.deepEqual(tab.cart.state().cart, stored)
