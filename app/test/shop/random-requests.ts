@@ -1,4 +1,4 @@
-import { address, type Customer, type Person } from './people.ts'
+import { address, demand, type Customer, type Person } from './people.ts'
 import { payOnPage } from './pay-page.ts'
 import type { Kind, PlannedOperation } from './random-plan.ts'
 import { currency, type Outside, type RandomWorld } from './random-world.ts'
@@ -32,14 +32,14 @@ const anyLine = ({ goods }: RandomWorld, [which = 0, variant = 0, much = 0]: rea
   return { productId, variantId: pick(variantIds, variant)!, quantity: 1 + Math.floor(much * 3) }
 }
 
-async function seeCart({ customer, at }: { readonly customer: Customer; readonly at: string }) {
-  const { body } = await customer.send(at, 'GET', '/api/cart')
-  return body as {
-    readonly id: string
-    readonly items: ReadonlyArray<{ readonly id: string }>
-    readonly totalPrice: { readonly amount: number; readonly currency: string }
-  }
+interface SeenCart {
+  readonly id: string
+  readonly items: ReadonlyArray<{ readonly id: string }>
+  readonly totalPrice: { readonly amount: number; readonly currency: string }
 }
+
+const seeCart = ({ customer, at }: { readonly customer: Customer; readonly at: string }): Promise<SeenCart> =>
+  demand<SeenCart>(customer.send(at, 'GET', '/api/cart'), 200)
 
 /** Who orders has mostly chosen something. */
 async function seeFullCart(
