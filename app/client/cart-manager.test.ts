@@ -3,6 +3,7 @@ import { until } from '../../safepoint/test/support/until.ts'
 import { listen, world, type Shopper } from '../server/test/world.ts'
 import { startBrowser, startProxy, type Proxy, type TestBrowser } from './browser.test.setup.ts'
 import type { Cart } from './model.ts'
+import { isKept } from './not-done.ts'
 import type { Pantry } from './pantry.ts'
 import { problemOf } from './problem-of.ts'
 
@@ -143,6 +144,20 @@ describe('The cart in the browser', () => {
     const keys = proxy.requests('POST', '/api/cart/add').map(({ key }) => key)
     expect(keys).toHaveLength(3)
     expect(new Set(keys).size).toBe(1)
+    expect((await stored(shopper)).totalItems).toBe(5)
+  })
+
+  it('says that a change without an answer is kept, and nothing more of it once it has been brought to its end', async () => {
+    const { tab, productId, variantId, shopper } = await shopperWithProduct()
+    proxy.rule.onTheWay = ({ method }) => (method === 'POST' ? 'lose-answer' : 'pass')
+    await tab.cart.addItem(productId, variantId, 5).catch(() => {})
+    expect(isKept(tab.cart.state().trouble)).toBe(true)
+    await tab.cart.takeUp()
+    expect(isKept(tab.cart.state().trouble)).toBe(true)
+    proxy.rule.onTheWay = () => 'pass'
+    await tab.cart.takeUp()
+    expect(tab.cart.state()).toMatchObject({ cart: { totalItems: 5 } })
+    expect(tab.cart.state()).not.toHaveProperty('trouble')
     expect((await stored(shopper)).totalItems).toBe(5)
   })
 

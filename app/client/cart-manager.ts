@@ -4,14 +4,15 @@ import { createCartCache, type HeldCart } from './cart-cache.ts'
 import type { CartFigures } from './cart-figures.ts'
 import { CartRefused } from './cart-refused.ts'
 import { noteSyncError } from './cart-sync-error.ts'
-import { accountSource, guestSource, isCartRequest } from './cart-source.ts'
+import { accountSource, guestSource } from './cart-source.ts'
 import type { CatalogueMemory } from './catalogue-memory.ts'
 import { createGuestCart } from './guest-cart.ts'
 import { createGuestStore } from './guest-store.ts'
 import type { LiveEvents } from './live-events.ts'
+import { createKeptChanges } from './kept-changes.ts'
 import { mergeGuestCart, type LeftOut } from './merge-guest-cart.ts'
 import type { Cart, CreatedPayment, Money, NewAddress } from './model.ts'
-import { done } from './not-done.ts'
+import { done, isKept } from './not-done.ts'
 import type { Exclusively, TabChannel } from './session.ts'
 
 export interface CartState {
@@ -61,6 +62,8 @@ export interface CartManager {
     input: CheckoutInput,
     options?: Pick<WriteOptions, 'key' | 'signal' | 'onKey'>,
   ): Promise<Verdict<CreatedPayment>>
+  /** Sends what had no answer again, under the same keys; while there is such, it happens by itself now and then. */
+  takeUp(): Promise<void>
   /** Forgets what is held here, reads afresh, and brings what had no answer to its end under the same keys. */
   recover(): Promise<Cart>
   dismissLeftOut(): void
@@ -82,6 +85,8 @@ export interface CartManagerOptions {
   readonly now?: () => number
   /** Milliseconds. Default 30 000. */
   readonly maxAge?: number
+  /** Milliseconds before a change that had no answer is sent again. Default 5 000; the wait doubles. */
+  readonly takeUpAfter?: number
 }
 
 type TabMessage = { readonly account: string | undefined } & (
@@ -94,7 +99,7 @@ const patience = 1_000
 
 export function createCartManager(options: CartManagerOptions): CartManager {
   const { client, account, store, exclusively, catalogue, figures, live, tabs } = options
-  const { now = Date.now, maxAge = 30_000 } = options
+  const { now = Date.now, maxAge = 30_000, takeUpAfter = 5_000 } = options
   const guest = createGuestStore(store, exclusively)
   const guestCart = createGuestCart({ guest, catalogue })
   const listeners = new Set<() => void>()
@@ -104,6 +109,16 @@ export function createCartManager(options: CartManagerOptions): CartManager {
   let trouble: { readonly read?: unknown; readonly change?: unknown } = {}
   let last: Cart | undefined
   let owner = account()
+  const kept = createKeptChanges({
+    client,
+    after: takeUpAfter,
+    due: () => void takeUp().catch(() => {}),
+    ended(refused) {
+      if (refused === undefined && !isKept(trouble.change)) return
+      trouble = { ...trouble, change: refused }
+      show()
+    },
+  })
   let book = openBook()
   let state = readState()
 
@@ -131,6 +146,7 @@ export function createCartManager(options: CartManagerOptions): CartManager {
       trouble(of, error) {
         if (!isCurrent() || trouble[of] === error) return
         trouble = { ...trouble, [of]: error }
+        if (of === 'change' && isKept(error)) kept.expect()
         show()
       },
     })
@@ -186,6 +202,7 @@ export function createCartManager(options: CartManagerOptions): CartManager {
     if (owner !== undefined) book.clear()
     owner = account()
     trouble = {}
+    kept.forget()
     last = undefined
     leftOut = []
     book = openBook()
@@ -223,13 +240,16 @@ export function createCartManager(options: CartManagerOptions): CartManager {
     return verdict
   }
 
+  async function takeUp(): Promise<void> {
+    if ((await kept.takeUp()) > 0) await book.getCart(true)
+  }
+
   async function recover(): Promise<Cart> {
     try {
       book.clear()
       const cart = await book.getCart(true)
       if (owner !== undefined) await merge(owner)
-      const replayed = await client.resume({ only: isCartRequest })
-      const recovered = replayed.length === 0 ? cart : await book.getCart(true)
+      const recovered = (await kept.takeUp()) === 0 ? cart : await book.getCart(true)
       figures.count('cart_recovered')
       return recovered
     } catch (error) {
@@ -251,6 +271,7 @@ export function createCartManager(options: CartManagerOptions): CartManager {
     clear: () => book.change({ kind: 'clear' }),
     checkout: async (input) => done(await beginCheckout(input)),
     beginCheckout,
+    takeUp,
     recover() {
       recovering ??= recover().finally(() => (recovering = undefined))
       return recovering

@@ -1,9 +1,11 @@
+import type { Problem, Verdict } from 'safepoint/client'
 import { describe, expect, it, vi } from 'vitest'
 import { createCartCache, isOlder, type HeldCart } from './cart-cache.ts'
 import { findItemId, projectCart, type CartEdit, type Describe } from './cart-edits.ts'
 import { installCartRecovery, type RecoveryWindow } from './cart-recovery.ts'
 import { CartRefused } from './cart-refused.ts'
 import { coalesceReads } from './coalesce-reads.ts'
+import { createKeptChanges } from './kept-changes.ts'
 import type { Cart } from './model.ts'
 import { isDecided, readStanding } from './order-standing.ts'
 
@@ -225,5 +227,58 @@ describe('How an order stands', () => {
     expect(
       ['waiting', 'deciding', 'refunding', 'trouble', 'set_aside'].some((kind) => isDecided({ kind } as never)),
     ).toBe(false)
+  })
+})
+
+describe('A change without an answer', () => {
+  const problem: Problem = {
+    type: '/errors/cart_full',
+    title: 'Full',
+    status: 409,
+    code: 'cart_full',
+    retryable: false,
+  }
+  const unknown = { outcome: 'unknown' } as Verdict
+  const refused = { outcome: 'failed', problem } as Verdict
+
+  it('is sent again, each time later, until it has its end; why it was refused is told then', async () => {
+    vi.useFakeTimers()
+    try {
+      const answers = [[unknown], [unknown], [refused]]
+      const ended = vi.fn<(refused: unknown) => void>()
+      const asked: number[] = []
+      const began = Date.now()
+      const kept = createKeptChanges({
+        client: { resume: async () => answers.shift() ?? [] },
+        after: 1_000,
+        ended,
+        due() {
+          asked.push(Date.now() - began)
+          void kept.takeUp()
+        },
+      })
+      kept.expect()
+      // Another one: they go together.
+      kept.expect()
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(asked).toEqual([1_000, 3_000, 7_000])
+      expect(ended.mock.calls).toMatchObject([[{ problem }]])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('is left alone when somebody else signs in', async () => {
+    vi.useFakeTimers()
+    try {
+      const due = vi.fn<() => void>()
+      const kept = createKeptChanges({ client: { resume: async () => [] }, after: 1_000, ended: () => {}, due })
+      kept.expect()
+      kept.forget()
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(due).not.toHaveBeenCalled()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

@@ -40,7 +40,8 @@ export function createGuestCart({ guest, catalogue }: GuestCartOptions): GuestCa
   }
 
   async function lineOf({ productId, variantId, quantity }: Extract<CartEdit, { kind: 'add' }>): Promise<GuestLine> {
-    await catalogue.find(productId)
+    // What was seen can be chosen without a connection; its price is looked at when the cart is read.
+    if (!catalogue.describe(productId, variantId)) await catalogue.find(productId)
     const known = catalogue.describe(productId, variantId)
     if (!known) throw new CartRefused('product_not_found', 'There is no such product.')
     return { productId, variantId: known.variantId, quantity, name: known.name, unitPrice: known.unitPrice }

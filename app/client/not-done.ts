@@ -19,3 +19,8 @@ export function done<T>(verdict: Verdict<T>): T {
   if (verdict.outcome === 'succeeded') return verdict.result
   throw new NotDone(verdict)
 }
+
+/** Nobody has said what became of a write: its request is kept, and is sent again under its key until somebody does. */
+export function isKept(error: unknown): boolean {
+  return error instanceof NotDone && error.verdict.outcome === 'unknown'
+}

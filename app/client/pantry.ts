@@ -7,6 +7,7 @@ import { createLiveEvents, type LiveEvents } from './live-events.ts'
 import type { Address, DemoAccount, NewAddress, Page, Product } from './model.ts'
 import { done } from './not-done.ts'
 import { createOrders, type Orders } from './orders.ts'
+import { createOwnAccount, type OwnAccount } from './own-account.ts'
 import { createSession, type Exclusively, type Session, type TabChannel } from './session.ts'
 
 export interface PantryOptions {
@@ -26,6 +27,7 @@ export interface Pantry {
   readonly cart: CartManager
   readonly checkout: Checkout
   readonly orders: Orders
+  readonly ownAccount: OwnAccount
   readonly live: LiveEvents
   readonly figures: CartFigures
   /** Undefined: a guest, or nobody knows yet. */
@@ -90,6 +92,7 @@ export function createPantry({ baseUrl, store, exclusively, openTabs, client: se
     cart,
     checkout,
     orders: createOrders(client),
+    ownAccount: createOwnAccount({ baseUrl, session, client }),
     live,
     figures,
     account,
@@ -115,6 +118,7 @@ export function createPantry({ baseUrl, store, exclusively, openTabs, client: se
     findOperation: (key) => client.find(key),
     async resume(options) {
       await checkout.open(options)
+      await cart.takeUp()
       await client.resume()
     },
   }

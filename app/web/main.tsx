@@ -12,8 +12,9 @@ document.documentElement.dir = direction
 const queries = new QueryClient({
   defaultOptions: {
     // The client beneath retries already; a second layer would only keep the reader waiting.
-    queries: { staleTime: 10_000, retry: false },
-    mutations: { retry: false },
+    // Without a connection it fails and says so, instead of waiting without a word.
+    queries: { staleTime: 10_000, retry: false, networkMode: 'always', refetchOnReconnect: true },
+    mutations: { retry: false, networkMode: 'always' },
   },
 })
 

@@ -1,4 +1,4 @@
-import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { pantry } from './pantry.ts'
 
 export type { Nutrition, Product, Variant } from '../../client/model.ts'
@@ -13,4 +13,14 @@ export function useProducts(search: string) {
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
   })
+}
+
+/** One product, as it was at most half a minute ago; null: it is not sold. Most often it needs no request. */
+export function useProduct(id: string) {
+  const { data } = useQuery({
+    queryKey: [...productsKey, 'of', id],
+    queryFn: async () => (await pantry.getProduct(id)) ?? null,
+    staleTime: 30_000,
+  })
+  return data
 }

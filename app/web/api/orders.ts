@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect } from 'react'
+import { useEffect, useSyncExternalStore } from 'react'
 import { isDecided, readStanding } from '../../client/order-standing.ts'
 import type { Order } from '../../client/model.ts'
 import type { Verdict } from './checkout.ts'
@@ -48,6 +48,21 @@ export function useOrder(id: string) {
   return order
 }
 
+/** The order that was set aside on this device, as long as it waits for somebody to pay it or let it go. */
+export function useSetAsideOrder(): Order | undefined {
+  const account = useAccountId()
+  const id = useSyncExternalStore(pantry.checkout.subscribe, () => pantry.checkout.setAside()?.id)
+  const idle = useSyncExternalStore(pantry.checkout.subscribe, () => pantry.checkout.state().status === 'idle')
+  const { data } = useQuery({
+    queryKey: [...ordersKey, account, id],
+    queryFn: () => pantry.orders.get(id!),
+    enabled: account !== undefined && id !== undefined && idle,
+  })
+  if (data === undefined || data.id !== id || !idle) return undefined
+  const { kind } = readStanding(data)
+  return kind === 'set_aside' || kind === 'waiting' || kind === 'declined' ? data : undefined
+}
+
 /** On the way back from a gateway's page: the server asks the gateway, and the order is what comes of it. */
 export function useVerifyOrder() {
   const queries = useQueryClient()
@@ -71,12 +86,7 @@ export function useCancelOrder() {
   })
 }
 
-/** The gateways that take `currency`; undefined until they are known. */
-export function useGateways(currency: string | undefined) {
-  const { data } = useQuery({
-    queryKey: ['gateways'],
-    queryFn: () => pantry.orders.listGateways(),
-    staleTime: 300_000,
-  })
-  return currency === undefined ? undefined : data?.filter(({ currencies }) => currencies.includes(currency))
+/** What can be paid with, each with the currencies it takes. */
+export function useGateways() {
+  return useQuery({ queryKey: ['gateways'], queryFn: () => pantry.orders.listGateways(), staleTime: 300_000 })
 }

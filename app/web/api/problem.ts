@@ -1,1 +1,2 @@
+export { isKept } from '../../client/not-done.ts'
 export { problemOf } from '../../client/problem-of.ts'

@@ -181,6 +181,20 @@ describe('The basket', () => {
     expect(await cartOf(customer)).toMatchObject({ totalItems: 1 })
   })
 
+  it('keeps what was added without a connection, says so, and has it once there is one', async () => {
+    const { customer, page, tabs } = await signedIn()
+    await tabs.context.setOffline(true)
+    await page.getByText('You are offline.').waitFor()
+    await press(page, 'Add Bananas to the basket')
+    const kept = page.getByRole('complementary').getByText('What you asked for is kept')
+    await kept.waitFor({ timeout: 15_000 })
+    await tabs.context.setOffline(false)
+    await sees(page, 'Bananas, 500 g', 1)
+    await kept.waitFor({ state: 'detached' })
+    expect(await page.getByText('You are offline.').count()).toBe(0)
+    expect(await cartOf(customer)).toMatchObject({ totalItems: 1 })
+  })
+
   it('mends itself after a cart error that nobody caught, by its code, once in 30 s, and without a reload', async () => {
     const { page, tabs } = await signedIn()
     const reads = () => tabs.count('GET', /^\/api\/cart$/)

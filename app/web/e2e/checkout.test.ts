@@ -98,6 +98,9 @@ describe('A customer at the checkout', () => {
     await see(page, 'Your basket is as it was.')
     // It arrives after all, and is refused.
     await request.continue().catch(() => {})
+    // The second press of a double click on Cancel does not put the verdict away.
+    await page.getByRole('button', { name: 'Back to the groceries' }).dispatchEvent('click', { detail: 2 })
+    await see(page, 'Cancelled: nothing was charged, nothing was ordered.')
     const { status, booked } = await theOrder(page)
     expect({ status, booked }).toEqual({ status: 'cancelled', booked: undefined })
   })
@@ -183,6 +186,37 @@ describe('A customer at the checkout', () => {
     expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
   })
 
+  it('buys with the keyboard alone, and the browser has nothing to complain about', async () => {
+    const page = await atThePaymentForm()
+    const complaints: string[] = []
+    page.on('console', (message) => message.type() !== 'log' && complaints.push(message.text()))
+    const focused = () => page.evaluate<string | null>('document.activeElement.textContent')
+    /** As often as it takes. */
+    const tabTo = (words: RegExp) =>
+      until(async () => {
+        await page.keyboard.press('Tab')
+        return words.test((await focused()) ?? '')
+      })
+    // Its rules (no inline style or script) are broken, if at all, while it is opened.
+    await page.reload()
+    await page.getByRole('button', { name: 'Check out' }).waitFor()
+    await tabTo(/^Check out$/)
+    await page.keyboard.press('Enter')
+    await until(async () => (await focused()) === 'Checkout')
+    await page.getByText('A card that works').waitFor()
+    await tabTo(/^Pay ₹/)
+    await page.keyboard.press('Enter')
+    // What has the focus is what there is to read.
+    await until(async () => /^Thank you. Order #/.test((await focused()) ?? ''))
+    await tabTo(/^Back to the groceries$/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    // The button that had opened it is gone.
+    await until(async () => (await focused()) === 'Pantry')
+    expect(complaints).toEqual([])
+    expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
+  })
+
   it('is told that nothing is known while the server cannot be reached, and the outcome once it can', async () => {
     const page = await atThePaymentForm()
     const charge = await shop.holdCharge()
@@ -198,5 +232,16 @@ describe('A customer at the checkout', () => {
     await press(page, 'Ask again now')
     await see(page, /^Thank you. Order #/)
     expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
+  })
+})
+
+describe('The pages', () => {
+  it('are sent compressed, and allow no script or style but their own files', async () => {
+    const page = await fetch(shop.url)
+    expect(page.headers.get('content-security-policy')).not.toContain('unsafe')
+    const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await page.text())!
+    const { headers } = await fetch(shop.url + script!)
+    expect(headers.get('content-encoding')).toMatch(/^(br|gzip)$/)
+    expect(Number(headers.get('content-length'))).toBeLessThan(160_000)
   })
 })

@@ -23,16 +23,24 @@ afterAll(async () => {
 const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: true }).click()
 const see = (page: Page, words: string | RegExp) => page.getByText(words).first().waitFor({ timeout: 12_000 })
 
-/** Somebody with bananas in the basket and an address, at the payment form. */
-async function atThePaymentForm(): Promise<{ readonly customer: Customer; readonly page: Page }> {
+const address = { name: 'Asha Rao', line1: '12 MG Road', city: 'Bengaluru', postalCode: '560001', country: 'IN' }
+
+/** Somebody with an address and so much of a product in the basket. */
+async function customerWith(product: string, quantity: number): Promise<Customer> {
   const customer = await newCustomer(shop)
-  const { items } = await customer.send('GET', '/api/products?search=bananas')
-  await customer.send('POST', '/api/cart/add', { productId: items[0].id, quantity: 2 })
-  const address = { name: 'Asha Rao', line1: '12 MG Road', city: 'Bengaluru', postalCode: '560001', country: 'IN' }
+  const { items } = await customer.send('GET', `/api/products?search=${product}`)
+  await customer.send('POST', '/api/cart/add', { productId: items[0].id, quantity })
   await customer.send('POST', '/api/addresses', address)
-  const page = await (await openTabs(browser, shop, customer)).open()
+  return customer
+}
+
+/** Somebody at the payment form. */
+async function atThePaymentForm(product = 'bananas') {
+  const customer = await customerWith(product, 2)
+  const tabs = await openTabs(browser, shop, customer)
+  const page = await tabs.open()
   await press(page, 'Check out')
-  return { customer, page }
+  return { customer, page, tabs }
 }
 
 async function goToThePageOf(page: Page, gateway: string): Promise<void> {
@@ -113,5 +121,51 @@ describe('A customer who pays on a gateway’s own page', () => {
     letGo()
     expect((await customer.send('GET', '/api/orders')).items).toEqual([])
     expect(await customer.send('GET', '/api/cart')).toMatchObject({ totalItems: 2 })
+  })
+
+  it('comes back by the browser’s own button, closes that, and finds the order again beside the empty basket', async () => {
+    const { customer, page } = await atThePaymentForm()
+    await goToThePageOf(page, 'Razorpay')
+    await page.goBack()
+    await see(page, /is set aside for you, and nothing has been charged.$/)
+    await page.keyboard.press('Escape')
+    await press(page, 'Pay or cancel it')
+    await see(page, /^Order #\S+: It waits for your payment. Nothing has been charged.$/)
+    await press(page, 'Cancel the order')
+    await press(page, 'Yes, cancel it')
+    await see(page, /is cancelled: nothing was charged, and no charge remains.$/)
+    await press(page, 'Close')
+    await page.getByRole('button', { name: /^Remove Bananas/ }).waitFor()
+    expect(await page.getByText('Pay or cancel it').count()).toBe(0)
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled' })
+  })
+})
+
+describe('A payment form that has stood open', () => {
+  it('says in the other window that its basket is empty, and leads to the order that was made of it', async () => {
+    const { customer, page, tabs } = await atThePaymentForm()
+    const other = await tabs.open()
+    await press(other, 'Check out')
+    await page.getByRole('button', { name: /^Pay ₹/ }).click()
+    await see(page, /^Thank you. Order #/)
+    await see(other, 'There is nothing in your basket any more.')
+    await press(other, 'Look at your orders')
+    await dialog(other)
+      .getByRole('button', { name: /^Order #.*Paid$/ })
+      .waitFor()
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed' })
+  })
+
+  it('is told what somebody else has bought meanwhile, and how much of it is left', async () => {
+    const { customer, page } = await atThePaymentForm('broccoli')
+    const other = await customerWith('broccoli', 34)
+    const cart = await other.send('GET', '/api/cart')
+    const [{ id: addressId }] = (await other.send('GET', '/api/addresses')).items
+    await other.send('POST', '/api/orders', { cartId: cart.id, addressId, expectedTotal: cart.totalPrice })
+    await page.getByRole('button', { name: /^Pay ₹/ }).click()
+    await see(page, /There is not enough left: Broccoli, 1 head \(1 left\)/)
+    await press(page, 'Back to the groceries')
+    await page.getByRole('complementary').getByText('Only 1 left: take fewer').waitFor()
+    expect((await customer.send('GET', '/api/orders')).items).toEqual([])
   })
 })

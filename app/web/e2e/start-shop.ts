@@ -19,6 +19,8 @@ export interface Shop {
   readonly url: string
   /** Holds the next charge at the bank: the money is taken, and the answer does not leave until it is released. */
   holdCharge(): Promise<HeldCharge>
+  /** What has come to a mailbox, the latest first. */
+  readMails(to: string): Promise<ReadonlyArray<{ readonly subject: string; readonly text: string }>>
   /** By order id. */
   readBook(): Promise<Readonly<Record<string, Booked>>>
   stop(): Promise<void>
@@ -49,11 +51,12 @@ export async function startShop(): Promise<Shop> {
     server.stderr.on('data', read)
     server.once('exit', (code) => reject(new Error(`The server ended with ${code}:\n${output}`)))
   })
-  const gateway = JSON.parse(fs.readFileSync(path.join(dataDir, 'simulators.json'), 'utf8')) as {
+  const simulators = JSON.parse(fs.readFileSync(path.join(dataDir, 'simulators.json'), 'utf8')) as {
     stripe: { baseUrl: string }
+    smtp: { inboxUrl: string }
   }
   const control = async <T>(method: string, route: string, body?: object): Promise<T> => {
-    const response = await fetch(`${gateway.stripe.baseUrl}/_control${route}`, {
+    const response = await fetch(`${simulators.stripe.baseUrl}/_control${route}`, {
       method,
       ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     })
@@ -69,6 +72,10 @@ export async function startShop(): Promise<Shop> {
         arrived: () => control('GET', `/barriers/${id}?waitMs=10000`),
         release: () => control('POST', `/barriers/${id}/release`, {}),
       }
+    },
+    async readMails(to) {
+      const response = await fetch(`${simulators.smtp.inboxUrl}/messages.json?to=${encodeURIComponent(to)}`)
+      return ((await response.json()) as { messages: Awaited<ReturnType<Shop['readMails']>> }).messages
     },
     readBook: async () => (await control<{ net: { byOrder: Record<string, Booked> } }>('GET', '/book')).net.byOrder,
     async stop() {

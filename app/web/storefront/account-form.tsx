@@ -5,12 +5,13 @@ import { Button } from '../ui/button.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { explain, fieldErrors } from './explain.ts'
+import { ForgotPassword } from './forgot-password.tsx'
 
 const blank = { name: '', email: '', password: '' }
 
 /** Signs in or registers; a demo account's button fills the fields and leaves the pressing to the person. */
 export function AccountForm({ onDone }: { readonly onDone: () => void }) {
-  const [mode, setMode] = useState<'sign-in' | 'register'>('sign-in')
+  const [mode, setMode] = useState<'sign-in' | 'register' | 'forgot'>('sign-in')
   const [values, setValues] = useState(blank)
   const signIn = useSignIn()
   const register = useRegister()
@@ -27,6 +28,16 @@ export function AccountForm({ onDone }: { readonly onDone: () => void }) {
     const { name, email, password } = values
     if (mode === 'sign-in') signIn.mutate({ email, password }, { onSuccess: onDone })
     else register.mutate({ name, email, password }, { onSuccess: onDone })
+  }
+  if (mode === 'forgot') {
+    return (
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
+        <ForgotPassword email={values.email} />
+        <Button variant="quiet" onClick={() => setMode('sign-in')}>
+          {messages.password.back}
+        </Button>
+      </div>
+    )
   }
   return (
     <form
@@ -63,6 +74,11 @@ export function AccountForm({ onDone }: { readonly onDone: () => void }) {
       <Button variant="quiet" onClick={() => setMode(mode === 'sign-in' ? 'register' : 'sign-in')}>
         {mode === 'sign-in' ? text.toRegister : text.toSignIn}
       </Button>
+      {mode === 'sign-in' && (
+        <Button variant="quiet" onClick={() => setMode('forgot')}>
+          {text.forgot}
+        </Button>
+      )}
       {mode === 'sign-in' && demoAccounts.length > 0 && (
         <section aria-labelledby="demo-accounts" className="rounded-control bg-sunken px-4 py-4">
           <h3 id="demo-accounts" className="text-lg">

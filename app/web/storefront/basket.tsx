@@ -1,31 +1,34 @@
-import { useCart, useCartActions, type CartItem, type LeftOut } from '../api/cart.ts'
+import { useCart, useCartActions, type LeftOut } from '../api/cart.ts'
+import { useSetAsideOrder } from '../api/orders.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
+import { isKept } from '../api/problem.ts'
 import { Notice } from '../ui/notice.tsx'
-import { QuantityField } from '../ui/quantity-field.tsx'
+import { Skeleton } from '../ui/skeleton.tsx'
+import { BasketLine } from './basket-line.tsx'
 import { explain } from './explain.ts'
-import { ProductPicture } from './product-picture.tsx'
+import { orderNumber } from './order-number.ts'
 
 export interface BasketProps {
   /** Undefined: nobody knows yet. */
   readonly signedIn: boolean | undefined
   readonly onSignIn: () => void
   readonly onCheckout: () => void
-  /** Pictures of products already seen in the catalogue; a cart line carries none. */
-  readonly pictures: ReadonlyMap<string, string>
+  readonly onLookAtOrder: (orderId: string) => void
 }
 
 /** What was asked for is shown at once; what did not succeed is taken back, and said. */
-export function Basket({ signedIn, onSignIn, onCheckout, pictures }: BasketProps) {
+export function Basket({ signedIn, onSignIn, onCheckout, onLookAtOrder }: BasketProps) {
   const { cart, status, saving, trouble, leftOut } = useCart()
   const actions = useCartActions()
   const text = messages.basket
   if (cart === undefined || (signedIn === undefined && cart.items.length === 0))
-    return status === 'failed' ? <Notice tone="bad">{explain(trouble)}</Notice> : <p aria-busy="true">…</p>
+    return status === 'failed' ? <Notice tone="bad">{explain(trouble)}</Notice> : <Skeleton label={text.loading} />
   return (
     <div>
       <LeftOutNotice lines={leftOut} onDismiss={actions.dismissLeftOut} />
+      <SetAsideNotice onLook={onLookAtOrder} />
       {cart.items.length === 0 ? (
         <div className="text-muted">
           <p>{text.empty}</p>
@@ -38,7 +41,6 @@ export function Basket({ signedIn, onSignIn, onCheckout, pictures }: BasketProps
               // A line keeps its place when the server gives it its id.
               key={item.variantId}
               item={item}
-              picture={pictures.get(item.productId)}
               onQuantity={(quantity) => void actions.setQuantity(item.id, quantity)}
               onRemove={() => void actions.remove(item.id)}
             />
@@ -47,13 +49,13 @@ export function Basket({ signedIn, onSignIn, onCheckout, pictures }: BasketProps
       )}
       {trouble !== undefined && (
         <div className="mt-3">
-          <Notice tone="bad">{explain(trouble)}</Notice>
+          <Notice tone={isKept(trouble) ? 'warn' : 'bad'}>{explain(trouble)}</Notice>
         </div>
       )}
       {cart.items.length > 0 && (
         <>
           <p
-            className="mt-2 flex items-baseline border-t border-line pt-4 text-xl font-semibold tabular-nums"
+            className="mt-2 flex flex-wrap items-baseline border-t border-line pt-4 text-xl font-semibold tabular-nums"
             role="status"
           >
             <span>{text.total}</span>
@@ -73,6 +75,23 @@ export function Basket({ signedIn, onSignIn, onCheckout, pictures }: BasketProps
           {!signedIn && <p className="mt-2 text-sm text-muted">{text.guest}</p>}
         </>
       )}
+    </div>
+  )
+}
+
+/** Its groceries have left the basket, and whoever closed the checkout should find them again. */
+function SetAsideNotice({ onLook }: { readonly onLook: (orderId: string) => void }) {
+  const order = useSetAsideOrder()
+  const text = messages.basket
+  if (order === undefined) return null
+  return (
+    <div className="mb-4">
+      <Notice tone="warn">
+        <p>{text.setAside(orderNumber(order.id))}</p>
+        <Button variant="quiet" onClick={() => onLook(order.id)}>
+          {text.setAsideGo}
+        </Button>
+      </Notice>
     </div>
   )
 }
@@ -97,42 +116,5 @@ function LeftOutNotice({ lines, onDismiss }: { readonly lines: readonly LeftOut[
         </Button>
       </Notice>
     </div>
-  )
-}
-
-interface BasketLineProps {
-  readonly item: CartItem
-  readonly picture: string | undefined
-  readonly onQuantity: (quantity: number) => void
-  readonly onRemove: () => void
-}
-
-function BasketLine({ item, picture, onQuantity, onRemove }: BasketLineProps) {
-  const text = messages.basket
-  return (
-    <li className="flex gap-3 py-3">
-      <ProductPicture name={item.name} image={picture} size="line" />
-      <div className="min-w-0 flex-1">
-        <p className="flex items-baseline justify-between gap-3">
-          <span className={`font-medium ${item.available ? '' : 'text-muted line-through'}`}>{item.name}</span>
-          <span className="shrink-0 tabular-nums">{formatMoney(item.totalPrice)}</span>
-        </p>
-        <p className={`text-sm ${item.available ? 'text-muted' : 'text-bad'}`}>
-          {item.available ? text.each(formatMoney(item.unitPrice)) : text.unavailable}
-        </p>
-        <div className="mt-2 flex items-center justify-between gap-3">
-          <QuantityField
-            label={text.quantity(item.name)}
-            fewer={text.fewer(item.name)}
-            more={text.more(item.name)}
-            value={item.quantity}
-            onCommit={onQuantity}
-          />
-          <Button variant="quiet" className="text-sm" onClick={onRemove} aria-label={text.removeNamed(item.name)}>
-            {text.remove}
-          </Button>
-        </div>
-      </div>
-    </li>
   )
 }

@@ -4,6 +4,7 @@ import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { SearchIcon } from '../ui/icons.tsx'
 import { Notice } from '../ui/notice.tsx'
+import { ProgressBar } from '../ui/progress-bar.tsx'
 import { ProductCard } from './product-card.tsx'
 import { explain } from './explain.ts'
 
@@ -36,9 +37,14 @@ export function Catalogue({ addingProductId, onAdd }: CatalogueProps) {
           onChange={(event) => setWords(event.target.value)}
           className="min-h-12 w-full rounded-full border border-line-strong bg-surface ps-11 pe-5 text-base placeholder:text-muted"
         />
+        {products.isPlaceholderData && products.isFetching && (
+          <div className="late absolute inset-x-6 top-full mt-2">
+            <ProgressBar label={text.searching} />
+          </div>
+        )}
       </form>
       <p role="status" className="sr-only">
-        {search !== '' && products.isSuccess ? text.found(found.length) : ''}
+        {search !== '' && products.isSuccess && !products.isPlaceholderData ? text.found(found.length) : ''}
       </p>
       {products.isError && (
         <Notice tone="bad">
@@ -57,7 +63,7 @@ export function Catalogue({ addingProductId, onAdd }: CatalogueProps) {
         </p>
       )}
       <ul
-        aria-busy={products.isPending}
+        aria-busy={products.isPending || products.isPlaceholderData}
         className="grid grid-cols-[minmax(0,1fr)] gap-x-6 gap-y-10 sm:grid-cols-2 xl:grid-cols-3"
       >
         {products.isPending && Array.from({ length: 6 }, (_, index) => <Waiting key={index} />)}
@@ -74,7 +80,7 @@ export function Catalogue({ addingProductId, onAdd }: CatalogueProps) {
       {products.hasNextPage && (
         <p className="mt-10 text-center">
           <Button disabled={products.isFetchingNextPage} onClick={() => void products.fetchNextPage()}>
-            {text.more}
+            {products.isFetchingNextPage ? text.searching : text.more}
           </Button>
         </p>
       )}

@@ -1,23 +1,18 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef } from 'react'
 import { useCheckout } from '../api/checkout.ts'
-import {
-  canCancel,
-  isDecided,
-  readStanding,
-  useOrder,
-  useVerifyOrder,
-  type OrderChange,
-  type OrderWithHistory,
-} from '../api/orders.ts'
-import { locale, messages } from '../messages.ts'
+import { canCancel, isDecided, readStanding, useOrder, useVerifyOrder, type OrderWithHistory } from '../api/orders.ts'
+import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
 import { Notice } from '../ui/notice.tsx'
+import { Skeleton } from '../ui/skeleton.tsx'
 import { SpokenHeading } from '../ui/spoken-heading.tsx'
 import { TillSlip } from '../ui/till-slip.tsx'
 import { CancelOrder } from './cancel-order.tsx'
 import { explain } from './explain.ts'
 import { PageForm } from './leave-for-page.tsx'
+import { formatTime } from './format-time.ts'
+import { OrderHistory } from './order-history.tsx'
 import { orderNumber } from './order-number.ts'
 import { nameStanding } from './order-words.ts'
 
@@ -53,6 +48,7 @@ export function OrderView({ id, arrived, onPay }: OrderViewProps) {
         label={text.order(number)}
         rows={[
           ...data.items.map((item) => ({
+            id: item.id,
             label: text.line(item.name, item.quantity),
             value: formatMoney(item.totalPrice),
           })),
@@ -62,9 +58,12 @@ export function OrderView({ id, arrived, onPay }: OrderViewProps) {
       />
       <Actions order={data} onPay={onPay} />
       <p className="text-sm text-muted">
-        {text.to}: {data.shippingAddress.name}, {data.shippingAddress.line1}, {data.shippingAddress.city}
+        {text.to}: <bdi>{data.shippingAddress.name}</bdi>,{' '}
+        <bdi>
+          {data.shippingAddress.line1}, {data.shippingAddress.city}
+        </bdi>
       </p>
-      <History changes={data.history} />
+      <OrderHistory changes={data.history} />
     </div>
   )
 }
@@ -105,28 +104,4 @@ function Actions({ order, onPay }: { readonly order: OrderWithHistory; readonly 
   )
 }
 
-function History({ changes }: { readonly changes: readonly OrderChange[] }) {
-  const [open, setOpen] = useState(false)
-  const text = messages.orders
-  return (
-    <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)} className="min-w-0 text-sm">
-      <summary className="text-muted">{text.history}</summary>
-      <ol className="mt-3 grid gap-2 border-s-2 border-line ps-4">
-        {changes.map(({ to, reason, note, at }) => (
-          <li key={`${at} ${to}`}>
-            <span className="font-medium">{text.reasons[reason] ?? reason}</span>{' '}
-            <time dateTime={at} className="text-muted">
-              {formatTime(at)}
-            </time>
-            {note !== undefined && <span className="block text-muted">{note}</span>}
-          </li>
-        ))}
-      </ol>
-    </details>
-  )
-}
-
-const Waiting = () => <p aria-busy="true">{messages.orders.asking}</p>
-
-const time = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
-export const formatTime = (at: string): string => time.format(new Date(at))
+const Waiting = () => <Skeleton label={messages.orders.asking} lines={6} />

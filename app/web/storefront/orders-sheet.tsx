@@ -4,9 +4,11 @@ import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
 import { Notice } from '../ui/notice.tsx'
 import { Sheet } from '../ui/sheet.tsx'
+import { Skeleton } from '../ui/skeleton.tsx'
 import { explain } from './explain.ts'
+import { formatTime } from './format-time.ts'
 import { orderNumber } from './order-number.ts'
-import { formatTime, OrderView } from './order-view.tsx'
+import { OrderView } from './order-view.tsx'
 import { nameStanding } from './order-words.ts'
 
 export interface OrdersSheetProps {
@@ -43,7 +45,16 @@ function OrderList({ onLook }: { readonly onLook: (orderId: string) => void }) {
   const orders = useOrders()
   const text = messages.orders
   if (orders.data === undefined)
-    return orders.error ? <Notice tone="bad">{explain(orders.error)}</Notice> : <p aria-busy="true">…</p>
+    return orders.error ? (
+      <Notice tone="bad">
+        {explain(orders.error)}{' '}
+        <Button variant="quiet" onClick={() => void orders.refetch()}>
+          {messages.tryAgain}
+        </Button>
+      </Notice>
+    ) : (
+      <Skeleton label={text.loading} lines={6} />
+    )
   const found = orders.data.pages.flatMap(({ items }) => items)
   if (found.length === 0) return <p className="text-muted">{text.none}</p>
   return (

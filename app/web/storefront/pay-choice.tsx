@@ -1,7 +1,11 @@
 import type { PayWay } from '../api/checkout.ts'
 import { useGateways, type GatewayOffer } from '../api/orders.ts'
 import { messages } from '../messages.ts'
+import { Button } from '../ui/button.tsx'
 import { ChoiceList } from '../ui/choice-list.tsx'
+import { Notice } from '../ui/notice.tsx'
+import { Skeleton } from '../ui/skeleton.tsx'
+import { explain } from './explain.ts'
 
 /** Stripe's own names of test payment methods; the slow one is the simulator's. */
 const cards = ['pm_card_visa', 'pm_card_visa_slow', 'pm_card_chargeDeclined'] as const
@@ -22,8 +26,17 @@ export interface PayChoiceProps {
 
 /** A saved card, or a gateway's own page. */
 export function PayChoice({ currency, value, onChange }: PayChoiceProps) {
-  const { choices, chosen } = useWays(currency, value)
-  if (choices === undefined) return null
+  const { choices, chosen, gateways } = useWays(currency, value)
+  if (gateways.error && choices === undefined)
+    return (
+      <Notice tone="bad">
+        {explain(gateways.error)}{' '}
+        <Button variant="quiet" onClick={() => void gateways.refetch()}>
+          {messages.tryAgain}
+        </Button>
+      </Notice>
+    )
+  if (choices === undefined) return <Skeleton label={messages.card.loading} lines={5} />
   return (
     <div>
       <ChoiceList label={messages.card.title} value={chosen?.value} onChange={onChange} choices={choices} />
@@ -38,10 +51,14 @@ export function useWay(currency: string | undefined, value: string | undefined):
 }
 
 function useWays(currency: string | undefined, value: string | undefined) {
-  const choices = useGateways(currency)?.flatMap(choicesOf)
+  const gateways = useGateways()
+  const choices =
+    currency === undefined
+      ? undefined
+      : gateways.data?.filter(({ currencies }) => currencies.includes(currency)).flatMap(choicesOf)
   // Saved cards first: they need no other page.
   choices?.sort((a, b) => Number(a.way.paymentMethod === undefined) - Number(b.way.paymentMethod === undefined))
-  return { choices, chosen: choices?.find((choice) => choice.value === value) ?? choices?.[0] }
+  return { gateways, choices, chosen: choices?.find((choice) => choice.value === value) ?? choices?.[0] }
 }
 
 function choicesOf({ name, savedMethods }: GatewayOffer): readonly Choice[] {

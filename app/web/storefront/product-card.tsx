@@ -25,17 +25,19 @@ export function ProductCard({ product, adding, onAdd }: ProductCardProps) {
     <article className="flex h-full gap-4 sm:flex-col sm:gap-3" aria-labelledby={`product-${product.id}`}>
       <ProductPicture name={product.name} image={product.image} size="card" />
       <div className="flex min-w-0 flex-1 flex-col">
-        <div className="flex items-baseline justify-between gap-3">
-          <h3 id={`product-${product.id}`} className="text-lg">
-            {product.name}
+        <div className="flex flex-wrap items-baseline justify-between gap-x-3">
+          <h3 id={`product-${product.id}`} className="min-w-0 flex-[1_1_9rem] text-lg wrap-anywhere">
+            <bdi>{product.name}</bdi>
           </h3>
-          <p className="shrink-0 text-lg tabular-nums">{formatMoney(variant.price)}</p>
+          <p className="text-lg tabular-nums">{formatMoney(variant.price)}</p>
         </div>
-        <p className="mt-0.5 line-clamp-2 text-sm text-muted">{product.description}</p>
+        <p className="mt-0.5 line-clamp-2 text-sm text-muted">
+          <bdi>{product.description}</bdi>
+        </p>
         <NutritionTable nutrition={product.nutrition} />
         <div className="mt-auto pt-3">
           <Variants product={product} chosen={variant.id} onChoose={setChosen} />
-          <div className="mt-3 flex items-center justify-between gap-3">
+          <div className="mt-3 flex flex-wrap items-center justify-between gap-3">
             <p className={`text-sm ${soldOut ? 'text-bad' : variant.stock <= few ? 'text-warn' : 'text-muted'}`}>
               {soldOut ? text.soldOut : variant.stock <= few ? text.few(variant.stock) : text.stock(variant.stock)}
             </p>
@@ -62,7 +64,13 @@ interface VariantsProps {
 /** Native radio buttons: arrow keys, forms and assistive technology know them. */
 function Variants({ product, chosen, onChoose }: VariantsProps) {
   const [only] = product.variants
-  if (product.variants.length === 1) return <p className="text-sm text-muted">{only?.name}</p>
+  if (product.variants.length === 1) {
+    return (
+      <p className="text-sm text-muted">
+        <bdi>{only?.name}</bdi>
+      </p>
+    )
+  }
   return (
     <fieldset className="flex flex-wrap gap-1.5">
       <legend className="sr-only">{messages.product.variant(product.name)}</legend>
@@ -79,7 +87,7 @@ function Variants({ product, chosen, onChoose }: VariantsProps) {
             onChange={() => onChoose(variant.id)}
             className="sr-only"
           />
-          <span className={variant.stock <= 0 ? 'text-muted line-through' : ''}>{variant.name}</span>
+          <bdi className={variant.stock <= 0 ? 'text-muted line-through' : ''}>{variant.name}</bdi>
         </label>
       ))}
     </fieldset>

@@ -1,38 +1,35 @@
 import { useState } from 'react'
+import { PaperBag } from './paper-bag.tsx'
 
-/** A product's picture, or its initial on a tinted ground where there is none to show. Decoration: the name stands beside it. */
+/** A product's picture, or a paper bag where there is none to show. Decoration: the name stands beside it. */
 export function ProductPicture({
   name,
   image,
   size,
 }: {
   readonly name: string
+  /** Undefined: not known yet; empty: there is none. */
   readonly image: string | undefined
   readonly size: 'card' | 'line'
 }) {
   const [broken, setBroken] = useState<string>()
   const box =
     size === 'card'
-      ? 'size-24 rounded-control sm:aspect-[4/3] sm:h-auto sm:w-full sm:rounded-tile'
-      : 'size-14 rounded-control'
+      ? 'size-[min(6rem,24vw)] rounded-control sm:aspect-[4/3] sm:h-auto sm:w-full sm:rounded-tile'
+      : 'size-[min(3.5rem,15vw)] rounded-control'
   return (
     <div className={`${box} flex shrink-0 items-center justify-center overflow-hidden bg-sunken`}>
-      {image && image !== broken ? (
+      {image === undefined ? null : image !== '' && image !== broken ? (
         <img
           src={image}
           alt=""
           loading="lazy"
           decoding="async"
-          className="size-full object-cover"
+          className="picture size-full object-cover"
           onError={() => setBroken(image)}
         />
       ) : (
-        <span
-          aria-hidden="true"
-          className={`font-display text-line-strong ${size === 'card' ? 'text-6xl' : 'text-2xl'}`}
-        >
-          {name.slice(0, 1)}
-        </span>
+        <PaperBag name={name} />
       )}
     </div>
   )

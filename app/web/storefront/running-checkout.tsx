@@ -1,6 +1,7 @@
 import type { Running } from '../api/checkout.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
+import { formatMoney } from '../ui/money.ts'
 import { ProgressBar } from '../ui/progress-bar.tsx'
 import { SpokenHeading } from '../ui/spoken-heading.tsx'
 import { OperationDetails } from './operation-details.tsx'
@@ -17,10 +18,13 @@ export function RunningCheckout({ running, onCancel }: RunningCheckoutProps) {
   const opening = running.stage === 'opening'
   const releasing = running.stage === 'releasing'
   const unsure = running.askNow !== undefined
+  const total = running.order?.total
+  const charging = total === undefined ? text.paying : text.payingTotal(formatMoney(total))
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
       <div aria-live="polite" className="grid grid-cols-[minmax(0,1fr)] gap-4">
-        <SpokenHeading>
+        {/* A Cancel that was pressed can be pressed no more, and so the focus goes on to what it led to. */}
+        <SpokenHeading key={String(running.cancelAsked)}>
           {unsure
             ? messages.verdict.unknown
             : running.cancelAsked
@@ -32,12 +36,12 @@ export function RunningCheckout({ running, onCancel }: RunningCheckoutProps) {
                   : text.running}
         </SpokenHeading>
         {unsure ? (
-          <p className="text-muted">{messages.verdict.unknownHint}</p>
+          <p className="text-muted">{running.cancelAsked ? text.cancelKept : messages.verdict.unknownHint}</p>
         ) : (
           !releasing && (
             <ol className="grid grid-cols-[minmax(0,1fr)] gap-2">
               <Step done={paying} now={!paying} label={text.placing} />
-              <Step done={false} now={paying} label={opening ? text.opening : text.paying} />
+              <Step done={false} now={paying} label={opening ? text.opening : charging} />
             </ol>
           )
         )}
@@ -45,7 +49,7 @@ export function RunningCheckout({ running, onCancel }: RunningCheckoutProps) {
       <ProgressBar label={text.running} />
       {unsure && <Button onClick={running.askNow}>{messages.verdict.retryNow}</Button>}
       {!releasing && (
-        <Button variant="danger" size="large" disabled={running.cancelAsked} onClick={onCancel}>
+        <Button single variant="danger" size="large" disabled={running.cancelAsked} onClick={onCancel}>
           {running.cancelAsked ? text.cancelling : text.cancel}
         </Button>
       )}

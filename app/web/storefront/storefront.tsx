@@ -1,24 +1,29 @@
 import { useRef, useState } from 'react'
 import { useSession, useSignOut } from '../api/accounts.ts'
 import { useCart, useCartActions } from '../api/cart.ts'
-import { useProducts, type Product, type Variant } from '../api/catalog.ts'
+import type { Product, Variant } from '../api/catalog.ts'
 import { useCheckoutUpkeep } from '../api/checkout.ts'
+import { isKept } from '../api/problem.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { BasketIcon, PersonIcon } from '../ui/icons.tsx'
+import { formatMoney } from '../ui/money.ts'
 import { Notice } from '../ui/notice.tsx'
 import { Sheet } from '../ui/sheet.tsx'
 import { AccountForm } from './account-form.tsx'
+import { AccountSheet } from './account-sheet.tsx'
 import { Basket } from './basket.tsx'
 import { Catalogue } from './catalogue.tsx'
 import { CheckoutSheet } from './checkout-sheet.tsx'
+import { ConnectionNotice } from './connection-notice.tsx'
 import { explain } from './explain.ts'
 import { OrdersSheet } from './orders-sheet.tsx'
+import { ResetSheet } from './reset-sheet.tsx'
 
 /** `/?order=<id>`: a gateway's page comes back there. */
 const arrivedAt = new URLSearchParams(location.search).get('order') ?? undefined
 
-type Open = 'nothing' | 'account' | 'basket' | 'checkout' | 'orders'
+type Open = 'nothing' | 'account' | 'own-account' | 'basket' | 'checkout' | 'orders'
 
 /** The shop at `/`: groceries, the basket beside them (below, on a phone: behind a bar), and the sheets over both. */
 export function Storefront() {
@@ -26,18 +31,15 @@ export function Storefront() {
   const [orderId, setOrderId] = useState(arrivedAt)
   const [adding, setAdding] = useState<string>()
   const [said, setSaid] = useState('')
+  const [closed, setClosed] = useState(false)
   const session = useSession()
   const signOut = useSignOut()
   const { add: addItem } = useCartActions()
   const { cart, trouble } = useCart()
-  const everything = useProducts('')
   const goesOn = useRef(false)
   useCheckoutUpkeep({ recall: arrivedAt === undefined })
 
   const signedIn = session.status === 'signed-in'
-  const pictures = new Map(
-    everything.data?.pages.flatMap(({ items }) => items.map(({ id, image }) => [id, image] as const)),
-  )
   const add = async (product: Product, variant: Variant) => {
     setAdding(product.id)
     if (await addItem(product.id, variant.id)) setSaid(messages.basket.added(product.name))
@@ -46,6 +48,10 @@ export function Storefront() {
   const signIn = ({ forCheckout }: { readonly forCheckout: boolean }) => {
     goesOn.current = forCheckout
     setOpen('account')
+  }
+  const look = (id?: string) => {
+    setOrderId(id)
+    setOpen('orders')
   }
   const closeOrders = () => {
     setOpen('nothing')
@@ -56,9 +62,9 @@ export function Storefront() {
   const basket = (
     <Basket
       signedIn={session.status === 'opening' ? undefined : signedIn}
-      pictures={pictures}
       onSignIn={() => signIn({ forCheckout: true })}
       onCheckout={() => setOpen('checkout')}
+      onLookAtOrder={look}
     />
   )
   const count = cart?.totalItems ?? 0
@@ -68,6 +74,7 @@ export function Storefront() {
       <a href="#groceries" className="sr-only focus:not-sr-only focus:absolute focus:p-4">
         {messages.shop.skip}
       </a>
+      <ConnectionNotice />
       <header className="mx-auto flex max-w-7xl flex-wrap items-center justify-between gap-x-6 gap-y-1 px-5 pt-6 pb-5 sm:px-8">
         <div>
           <h1 className="text-4xl tracking-tight text-brand">{messages.shop.name}</h1>
@@ -75,10 +82,10 @@ export function Storefront() {
         </div>
         {session.status === 'signed-in' ? (
           <p className="flex items-center gap-3 text-sm">
-            <span className="hidden items-center gap-1.5 sm:flex">
+            <Button variant="quiet" title={messages.ownAccount.open} onClick={() => setOpen('own-account')}>
               <PersonIcon />
-              {messages.account.signedInAs(session.user.name)}
-            </span>
+              <span className="max-w-64 truncate max-sm:sr-only">{messages.account.signedInAs(session.user.name)}</span>
+            </Button>
             <Button variant="quiet" onClick={() => setOpen('orders')}>
               {messages.orders.short}
             </Button>
@@ -97,9 +104,14 @@ export function Storefront() {
       </header>
       <main className="mx-auto grid max-w-7xl gap-x-10 px-5 pb-32 sm:px-8 lg:grid-cols-[minmax(0,1fr)_22rem] lg:pb-16">
         <div>
+          {closed && !signedIn && (
+            <div className="mb-4">
+              <Notice tone="good">{messages.ownAccount.closed}</Notice>
+            </div>
+          )}
           {trouble !== undefined && cart !== undefined && (
             <div className="mb-4 lg:hidden">
-              <Notice tone="bad">{explain(trouble)}</Notice>
+              <Notice tone={isKept(trouble) ? 'warn' : 'bad'}>{explain(trouble)}</Notice>
             </div>
           )}
           <Catalogue addingProductId={adding} onAdd={(product, variant) => void add(product, variant)} />
@@ -120,7 +132,7 @@ export function Storefront() {
         <Button
           variant="primary"
           size="large"
-          className="w-full justify-between!"
+          className="w-full flex-wrap justify-between!"
           aria-label={messages.basket.open(count)}
           onClick={() => setOpen('basket')}
         >
@@ -128,7 +140,10 @@ export function Storefront() {
             <BasketIcon />
             {messages.basket.short}
           </span>
-          <span className="tabular-nums">{messages.basket.items(count)}</span>
+          <span className="tabular-nums">
+            {messages.basket.items(count)}
+            {cart && count > 0 && ` · ${formatMoney(cart.totalPrice)}`}
+          </span>
         </Button>
       </div>
       <Sheet
@@ -157,7 +172,16 @@ export function Storefront() {
         onLook={setOrderId}
         onClose={closeOrders}
       />
-      <CheckoutSheet open={open === 'checkout'} onClose={() => setOpen('nothing')} />
+      <AccountSheet
+        open={open === 'own-account'}
+        onClose={() => setOpen('nothing')}
+        onClosed={() => {
+          setOpen('nothing')
+          setClosed(true)
+        }}
+      />
+      <ResetSheet onSignIn={() => signIn({ forCheckout: false })} />
+      <CheckoutSheet open={open === 'checkout'} onClose={() => setOpen('nothing')} onOrders={() => look()} />
     </>
   )
 }

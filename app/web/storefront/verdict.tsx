@@ -1,6 +1,7 @@
 import type { PlacedOrder, Told } from '../api/checkout.ts'
 import { messages } from '../messages.ts'
 import { formatMoney } from '../ui/money.ts'
+import { ProgressBar } from '../ui/progress-bar.tsx'
 import { SpokenHeading } from '../ui/spoken-heading.tsx'
 import { TillSlip, type SlipRow } from '../ui/till-slip.tsx'
 import { explainProblem } from './explain.ts'
@@ -97,6 +98,7 @@ export function Verdict({ told, order }: { readonly told: Told; readonly order: 
         <SpokenHeading className={tones[tone]}>{headline}</SpokenHeading>
         {hint !== undefined && <p className="mt-2 text-muted">{hint}</p>}
       </div>
+      {(told.kind === 'undoing' || told.kind === 'refunding') && <ProgressBar label={headline} />}
       <TillSlip label={messages.verdict.slip} rows={rowsOf(told, order)} />
     </div>
   )

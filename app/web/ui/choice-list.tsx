@@ -29,7 +29,7 @@ export function ChoiceList({ label, choices, value, onChange, disabled = false }
         value={value ?? ''}
         onValueChange={(next) => onChange(String(next))}
         disabled={disabled}
-        className="grid gap-2"
+        className="grid grid-cols-[minmax(0,1fr)] gap-2"
       >
         {choices.map((choice) => (
           <label
@@ -42,7 +42,7 @@ export function ChoiceList({ label, choices, value, onChange, disabled = false }
             >
               <Radio.Indicator className="size-2.5 rounded-full bg-brand data-unchecked:hidden" />
             </Radio.Root>
-            <span className="min-w-0">
+            <span className="min-w-0 wrap-anywhere">
               <span className="block font-medium">{choice.label}</span>
               {choice.detail !== undefined && <span className="block text-sm text-muted">{choice.detail}</span>}
             </span>

@@ -1,5 +1,5 @@
 import { Dialog } from '@base-ui/react/dialog'
-import type { ReactNode } from 'react'
+import { useRef, type ReactNode } from 'react'
 import { CloseIcon } from './icons.tsx'
 
 export interface SheetProps {
@@ -21,6 +21,8 @@ const places = {
 } as const
 
 export function Sheet({ open, onClose, title, closeLabel, place = 'side', held = false, children }: SheetProps) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  const popup = useRef<HTMLDivElement>(null)
   return (
     <Dialog.Root
       open={open}
@@ -28,14 +30,22 @@ export function Sheet({ open, onClose, title, closeLabel, place = 'side', held =
       onOpenChange={(next) => {
         if (!next && !held) onClose()
       }}
+      onOpenChangeComplete={(next) => {
+        if (!next) requestAnimationFrame(keepFocus)
+      }}
     >
       <Dialog.Portal>
         <Dialog.Backdrop className="fixed inset-0 bg-black/40 transition-opacity duration-200 data-ending-style:opacity-0 data-starting-style:opacity-0" />
         <Dialog.Popup
+          ref={popup}
+          // What is in it may have taken the focus already.
+          initialFocus={() => !popup.current?.contains(document.activeElement) && heading.current}
           className={`${places[place]} flex flex-col bg-ground text-ink shadow-sheet transition-[opacity,transform] duration-200 data-ending-style:opacity-0 data-starting-style:opacity-0`}
         >
-          <header className="flex items-center justify-between gap-4 border-b border-line px-5 py-4">
-            <Dialog.Title className="text-2xl">{title}</Dialog.Title>
+          <header className="flex min-h-[4.8125rem] items-center justify-between gap-4 border-b border-line px-5 py-4">
+            <Dialog.Title ref={heading} tabIndex={-1} className="text-2xl outline-none">
+              {title}
+            </Dialog.Title>
             {!held && (
               <Dialog.Close
                 aria-label={closeLabel}
@@ -50,4 +60,15 @@ export function Sheet({ open, onClose, title, closeLabel, place = 'side', held =
       </Dialog.Portal>
     </Dialog.Root>
   )
+}
+
+/**
+ * What opened the sheet may be gone, as a basket's button is once it has been ordered: reading goes on from the top then, and
+ * not from nowhere.
+ */
+function keepFocus(): void {
+  if (document.activeElement !== document.body || document.querySelector('[role=dialog]') !== null) return
+  const heading = document.querySelector('h1')
+  heading?.setAttribute('tabindex', '-1')
+  heading?.focus({ preventScroll: true })
 }
