@@ -41,7 +41,7 @@ const fault = z.discriminatedUnion('kind', [
     code: z.int().min(400).max(599),
     text: z.string().default('Ordered by a fault'),
   }),
-  /** The payment stays `processing` until the control route settles it. */
+  /** The payment stays `processing`, the refund `pending`, until the control route settles it. */
   z.strictObject({ kind: z.literal('processing') }),
   z.strictObject({
     kind: z.literal('webhook'),

@@ -55,6 +55,7 @@ export function adminOrdersRoutes(
         tags,
         params: z.strictObject({ id: z.string() }),
         response: orderWithHistory,
+        tagged: true,
       }),
       onRequest,
     },

@@ -120,6 +120,11 @@ describe('orders, as administrators see and move them', () => {
       code: 'refund_too_large',
       left: { amount: 25_000, currency: 'INR' },
     })
+    const dollars = { amount: 10_000, currency: 'USD' }
+    expect((await act(order.id, 'refund', { amount: dollars, reason: 'one was broken' })).body).toMatchObject({
+      status: 422,
+      code: 'currency_mismatch',
+    })
     const part = await act(order.id, 'refund', { amount: 10_000, reason: 'one was broken' }, 'part')
     expect(part).toMatchObject({
       status: 200,
@@ -132,7 +137,9 @@ describe('orders, as administrators see and move them', () => {
     // News of our own refund changes nothing.
     await safepoint.run(operations.settlePayment, { paymentId }, { scope: 'shop' })
     expect(await bookOf(world, order.id)).toMatchObject({ net: 15_000, stock: [{ on_hand: 3, moved: 3 }] })
-    expect(await act(order.id, 'refund', { amount: 15_000, reason: 'the rest' })).toMatchObject({
+    // An amount may say its currency, as amounts do everywhere else.
+    const rest = { amount: 15_000, currency: 'INR' }
+    expect(await act(order.id, 'refund', { amount: rest, reason: 'the rest' })).toMatchObject({
       body: { status: 'cancelled', reason: 'refunded', payment: { status: 'refunded', refunded: { amount: 25_000 } } },
     })
     expect(await bookOf(world, order.id)).toMatchObject({

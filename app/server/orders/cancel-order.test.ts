@@ -262,6 +262,23 @@ describe('an order whose reservation has run out', () => {
     expect(await bookOf(world, living.order.id)).toMatchObject({ status: 'pending', stock: [{ reserved: 2 }] })
   })
 
+  it('does not wait for one before it that cannot be cancelled', async () => {
+    const [poison, after] = [await placeOne(world), await placeOne(world)]
+    await runOut(poison.order.id)
+    await runOut(after.order.id)
+    await sql(`create function pantry.poisoned() returns trigger language plpgsql as $$ begin raise 'poisoned'; end $$`)
+    await sql(`create trigger poisoned before update on pantry.orders for each row
+      when (new.id = '${poison.order.id}'::uuid) execute function pantry.poisoned()`)
+    try {
+      const sweep = expireOrders(safepoint, operations.expireOrder)
+      await expect(sweep.work({}, new AbortController().signal)).rejects.toThrow()
+    } finally {
+      await sql('drop function pantry.poisoned() cascade')
+    }
+    expect(await bookOf(world, after.order.id)).toMatchObject({ status: 'cancelled', reason: 'expired' })
+    expect(await bookOf(world, poison.order.id)).toMatchObject({ status: 'pending' })
+  })
+
   it('is swept by the queue, by the job that was enqueued with it', async () => {
     const { order } = await placeOne(world)
     await runOut(order.id)

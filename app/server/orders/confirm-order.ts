@@ -1,4 +1,4 @@
-import { defineOperation, type DurableContext, type SqlTransaction } from 'safepoint'
+import { defineOperation, refuse, type DurableContext, type SqlTransaction } from 'safepoint'
 import { accountOf } from '../accounts/accounts.ts'
 import { isId } from '../http.ts'
 import type { Enqueue } from '../jobs.ts'
@@ -91,7 +91,12 @@ export function confirmOrder({ gateways, hold, enqueue, publicUrl }: ConfirmOrde
         await ctx.steps.recordDecline({ orderId, paymentId, code: result.code, reference })
         return ctx.fail('payment_declined', result.message, { declineCode: result.code, orderId, paymentId })
       }
-      const { id: charged, captured } = result.payment
+      const { id: charged, captured, currency } = result.payment
+      // What was taken goes back by the undo of the charge.
+      if (result.status === 'captured' && (captured !== total.amount || currency !== total.currency))
+        throw refuse('payment_refused', 'The payment gateway took another sum than it was asked for.', {
+          details: { gateway, gatewayCode: 'wrong_amount' },
+        })
       const record = { orderId, paymentId, reference: charged }
       if (result.status === 'requires_action') {
         const { redirectUrl: url, clientSecret } = result

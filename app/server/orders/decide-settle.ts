@@ -13,10 +13,10 @@ export type SettleDecision =
   | { readonly settle: 'return' }
   /** All of it went back without us. */
   | { readonly settle: 'refunded'; readonly captured: number }
-  /** Less has gone back than we had counted: a refund has failed since. */
-  | { readonly settle: 'refund-failed'; readonly refunded: number }
-  /** A part of it went back without us. */
-  | { readonly settle: 'note-refund'; readonly refunded: number }
+  /** Less has gone back than we had counted: a refund has failed since. `pending`: of `refunded`, what is still on its way. */
+  | { readonly settle: 'refund-failed'; readonly refunded: number; readonly pending: number }
+  /** A part of it went back, or has arrived, without us. */
+  | { readonly settle: 'note-refund'; readonly refunded: number; readonly pending: number }
   | { readonly settle: 'decline'; readonly code: string }
   /** Nobody has paid, and nobody can any more. */
   | { readonly settle: 'void'; readonly pageOpen: boolean }
@@ -82,15 +82,17 @@ function decideCaptured(
   standing: Standing & { readonly state: 'captured' },
   wanted: boolean,
 ): SettleDecision {
-  const { captured, refundPending = 0 } = standing
+  const { captured, refundPending: pending = 0 } = standing
   const refunded = Math.min(captured, standing.refunded + payment.aside)
-  const arrived = refunded - refundPending
-  if (refunded < payment.refunded) return { settle: 'refund-failed', refunded }
+  const failed = { settle: 'refund-failed', refunded, pending } as const
+  if (refunded < payment.refunded) return failed
   if (payment.status === 'refunded') return nothing
-  if (arrived >= captured) return { settle: 'refunded', captured }
-  if (payment.status === 'refunding') return refunded >= captured ? nothing : { settle: 'refund-failed', refunded }
+  if (refunded - pending >= captured) return { settle: 'refunded', captured }
+  if (payment.status === 'refunding') return refunded >= captured ? nothing : failed
   if (payment.status === 'captured' && !payment.unwanted && order.status === 'completed')
-    return arrived > payment.refunded ? { settle: 'note-refund', refunded: arrived } : nothing
+    return refunded === payment.refunded && pending === payment.pending
+      ? nothing
+      : { settle: 'note-refund', refunded, pending }
   return { settle: wanted && isExact(standing, order.total) ? 'complete' : 'return' }
 }
 

@@ -59,7 +59,7 @@ export async function endStuckRefund(tx: SqlTransaction, enqueue: Enqueue, stuck
     return mailRefund(tx, order, {
       paymentId: payment.id,
       amount: { amount: part, currency },
-      once: `${payment.id}:${refunded}`,
+      once: `${payment.id}:${refunded - payment.pending}`,
     })
   }
   const captured = payment.captured > 0 ? payment.captured : payment.amount.amount

@@ -62,6 +62,7 @@ export function expireOrders(safepoint: Safepoint<SqlTransaction>, operation: Ex
     cron: '* * * * *',
     async work() {
       const seen = new Set<string>()
+      const failures: unknown[] = []
       for (;;) {
         const due = (await listExpiredOrders(safepoint.database, batch + seen.size)).filter((id) => !seen.has(id))
         for (const orderId of due) {
@@ -70,11 +71,13 @@ export function expireOrders(safepoint: Safepoint<SqlTransaction>, operation: Ex
             await safepoint.run(operation, { orderId }, { scope: shopScope })
           } catch (error) {
             // A payment of it is under way; whatever becomes of that, the next sweep looks again.
-            if (!isSafepointError(error) || error.code !== 'conflict') throw error
+            if (!isSafepointError(error) || error.code !== 'conflict') failures.push(error)
           }
         }
-        if (due.length < batch) return
+        if (due.length < batch) break
       }
+      // The job has failed, and the orders after the one that it failed over are none the worse for it.
+      if (failures.length > 0) throw failures[0]
     },
   }
 }

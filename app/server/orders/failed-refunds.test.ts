@@ -4,12 +4,12 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { until } from '../../../safepoint/test/support/until.ts'
 import { press } from '../../simulators/razorpay/browser.ts'
 import { startRazorpaySimulator } from '../../simulators/razorpay/start-razorpay-simulator.ts'
-import type { Refund } from '../../simulators/stripe/objects.ts'
 import { startStripeSimulator } from '../../simulators/stripe/start-stripe-simulator.ts'
 import { signStripe } from '../../simulators/stripe/webhook-signature.ts'
 import { findPayment } from '../payments/find-payment.ts'
 import { listPayments } from '../payments/list-payments.ts'
 import { readOfferedGateways } from '../payments/offered-gateways.ts'
+import { viewPayment } from '../payments/payments.schema.ts'
 import { bookOf, orderWorld, placeOne } from '../test/order-world.ts'
 import { sweepPayments } from './sweep-payments.ts'
 
@@ -191,8 +191,7 @@ describe('at Razorpay, where a refund takes its time', () => {
 describe('at Stripe, where a refund fails days after it was made', () => {
   const intentOf = (orderId: string) =>
     [...stripe.book.intents.values()].findLast(({ metadata }) => metadata['order'] === orderId)!
-  const chargeOf = (orderId: string) => stripe.book.charges.get(intentOf(orderId).latest_charge as string)!
-  const taken = (orderId: string) => chargeOf(orderId).amount_captured - chargeOf(orderId).amount_refunded
+  const taken = (orderId: string) => stripe.book.net('order')[orderId]!.net
   const refundsOf = (orderId: string) =>
     [...stripe.book.refunds.values()].filter(({ payment_intent: of }) => of === intentOf(orderId).id)
 
@@ -206,19 +205,24 @@ describe('at Stripe, where a refund fails days after it was made', () => {
     if (answer.outcome !== 'succeeded') throw new Error(JSON.stringify(answer))
     return { ...placed, orderId: placed.order.id, paymentId: answer.result.payment.id }
   }
-  /** The customer's bank sends it back, and Stripe tells the shop. */
-  async function fail(orderId: string, type: string) {
+  const refunding = { method: 'POST', path: '/v1/refunds' }
+  const slow = () => stripe.faults.add({ match: refunding, faults: [{ kind: 'processing' }] })
+  /** Stripe makes up its mind, or the customer's bank sends back what Stripe had sent; nobody tells the shop. */
+  async function end(orderId: string, outcome: 'succeeded' | 'failed' | 'canceled', more: object = {}) {
     const made = refundsOf(orderId).at(-1)!
-    Object.assign(made, { status: 'failed', failure_reason: 'expired_or_canceled_card' })
-    const charge = chargeOf(orderId)
-    Object.assign(charge, { amount_refunded: charge.amount_refunded - made.amount, refunded: false })
-    const event = {
-      id: `evt_${randomUUID()}`,
-      object: 'event',
-      type,
-      created: Math.floor(Date.now() / 1000),
-      data: { object: made satisfies Refund },
-    }
+    const answer = await fetch(`${stripe.url}/_control/refunds/${made.id}/settle`, {
+      method: 'POST',
+      body: JSON.stringify({ outcome, ...more }),
+    })
+    expect(answer.status, await answer.text()).toBe(200)
+    return made.id
+  }
+  /** The same, and Stripe tells the shop by one of its events. */
+  async function fail(orderId: string, type: string, more: object = {}) {
+    const made = await end(orderId, 'failed', more)
+    const event = [...stripe.book.events.values()].findLast(
+      (one) => one.type === type && (one.data.object as { id: string }).id === made,
+    )!
     const body = JSON.stringify(event)
     const answer = await fetch(`${origin}/api/payments/stripe-webhook`, {
       method: 'POST',
@@ -234,7 +238,7 @@ describe('at Stripe, where a refund fails days after it was made', () => {
     )
   }
 
-  it.each(['refund.failed', 'charge.refund.updated'])(
+  it.each(['refund.failed', 'refund.updated', 'charge.refund.updated'])(
     'of all of an order (%s): it counts as given back no more, a human is told, and the sweep sends it again',
     async (type) => {
       const { customer, orderId, paymentId } = await paidOrder()
@@ -250,6 +254,82 @@ describe('at Stripe, where a refund fails days after it was made', () => {
       expect([taken(orderId), await owedOf(paymentId), await listed(paymentId)]).toEqual([0, 0, false])
     },
   )
+
+  it('is believed of Stripe’s list of refunds, also where the charge goes on counting it: a human is told, and no other is sent', async () => {
+    const { customer, orderId, paymentId } = await paidOrder()
+    await cancel(customer.scope, orderId)
+    await fail(orderId, 'refund.failed', { counted: true })
+    expect(await bookOf(world, orderId)).toMatchObject({ ...cancelled, payments: ['captured'] })
+    expect([await owedOf(paymentId), await refundedOf(paymentId), await listed(paymentId)]).toEqual([25_000, 0, true])
+    // Stripe takes no other refund of what it counts as given back.
+    await sweep(paymentId)
+    expect([await owedOf(paymentId), await listed(paymentId), refundsOf(orderId).length]).toEqual([25_000, true, 1])
+    expect(await bookOf(world, orderId)).toMatchObject({ payments: ['captured'] })
+    expect(await resolve(paymentId, true)).toMatchObject({ outcome: 'succeeded', result: { status: 'refunded' } })
+  })
+
+  it('a part that Stripe has only taken on is told as on its way, and the customer hears of it when it has arrived', async () => {
+    const { orderId, paymentId } = await paidOrder()
+    slow()
+    expect(await refund(orderId, { amount: 5000 })).toMatchObject({
+      outcome: 'succeeded',
+      result: { payment: { status: 'captured', refunded: { amount: 0 }, refundPending: { amount: 5000 } } },
+    })
+    // It is not there to be given back a second time.
+    await expect(refund(orderId, { amount: 20_001 })).rejects.toMatchObject({
+      code: 'refund_too_large',
+      details: { left: { amount: 20_000 } },
+    })
+    await settle(paymentId)
+    expect((await bookOf(world, orderId)).mailed).toEqual(['confirmation', 'receipt'])
+    await end(orderId, 'succeeded')
+    // Its webhook is lost.
+    await sweep(paymentId)
+    const { mailed } = await bookOf(world, orderId)
+    expect([mailed, await owedOf(paymentId), await listed(paymentId)]).toEqual([
+      ['confirmation', 'receipt', 'refund'],
+      0,
+      false,
+    ])
+    const seen = viewPayment((await findPayment(safepoint.database, paymentId))!)
+    expect([seen.refunded.amount, seen.refundPending]).toEqual([5000, undefined])
+    await settle(paymentId)
+    expect((await bookOf(world, orderId)).mailed).toEqual(mailed)
+  })
+
+  it.each(['failed', 'canceled'] as const)(
+    'a part that was taken on and then %s: a human is told, also where its webhook is lost, and the customer was told nothing',
+    async (outcome) => {
+      const { orderId, paymentId } = await paidOrder()
+      slow()
+      await refund(orderId, { amount: 5000 })
+      await end(orderId, outcome)
+      await sweep(paymentId)
+      expect([await refundedOf(paymentId), await owedOf(paymentId), await listed(paymentId)]).toEqual([0, 5000, true])
+      expect((await reasonsOf(orderId)).at(-1)).toBe('refund_failed')
+      expect((await bookOf(world, orderId)).mailed).toEqual(['confirmation', 'receipt'])
+      expect([taken(orderId), refundsOf(orderId).length]).toEqual([25_000, 1])
+    },
+  )
+
+  it('all that is left goes back while a part is on its way: the customer is told once, of all of it, when all has arrived', async () => {
+    const { customer, orderId, paymentId } = await paidOrder()
+    slow()
+    await refund(orderId, { amount: 5000 })
+    const part = refundsOf(orderId)[0]!
+    expect(await cancel(customer.scope, orderId)).toMatchObject({
+      outcome: 'succeeded',
+      result: { status: 'cancelled', payment: { status: 'refunding' } },
+    })
+    await fetch(`${stripe.url}/_control/refunds/${part.id}/settle`, { method: 'POST', body: '{"outcome":"succeeded"}' })
+    await sweep(paymentId)
+    const { mailed, payments } = await bookOf(world, orderId)
+    expect([payments, mailed]).toEqual([['refunded'], ['confirmation', 'receipt', 'refund']])
+    const [mail] = await sql(`select data from pantry.mail where template = 'refund' and data->>'orderId' = $1`, [
+      orderId,
+    ])
+    expect([mail!['data'].amount.amount, taken(orderId)]).toEqual([25_000, 0])
+  })
 
   it('of a part: the sum is put right and a human is told; nobody sends it again unasked', async () => {
     const { orderId, paymentId } = await paidOrder()

@@ -1,10 +1,19 @@
 import type { FastifyInstance } from 'fastify'
-import { refuse } from 'safepoint'
-import { eventStream } from 'safepoint/fastify'
+import { documented, eventStreamResponse } from 'safepoint/fastify'
 import { z } from 'zod'
 import { accountOf } from '../accounts/accounts.ts'
-import { caller, requireAccount } from '../accounts/authenticate.ts'
-import { documentedRead, isId, pageQuery, parseRequest, readCursor, sendTagged, writeCursor } from '../http.ts'
+import { caller, identityOf, requireAccount } from '../accounts/authenticate.ts'
+import { accountStream } from '../events/account-stream.ts'
+import {
+  documentedRead,
+  isId,
+  jsonSchema,
+  pageQuery,
+  parseRequest,
+  readCursor,
+  sendTagged,
+  writeCursor,
+} from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import { noSuchOrder } from './cancel-order.ts'
 import type { OrderOperations } from './order-operations.ts'
@@ -24,7 +33,13 @@ export function ordersRoutes(app: FastifyInstance, pantry: Pantry, operations: O
     operation: operations.placeOrder,
     key: 'required',
     onRequest: requireAccount,
-    schema: { summary: 'Turn the cart into an order', tags, response: orderView, status: 201 },
+    schema: {
+      summary: 'Turn the cart into an order',
+      description: '200 with the order that this cart has become under another key.',
+      tags,
+      response: orderView,
+      status: [200, 201],
+    },
   })
 
   app.operation({
@@ -68,7 +83,13 @@ export function ordersRoutes(app: FastifyInstance, pantry: Pantry, operations: O
   app.get<{ Params: { id: string } }>(
     '/api/orders/:id',
     {
-      ...documentedRead({ summary: 'An order with its history', tags, params: byId, response: orderWithHistory }),
+      ...documentedRead({
+        summary: 'An order with its history',
+        tags,
+        params: byId,
+        response: orderWithHistory,
+        tagged: true,
+      }),
       onRequest: requireAccount,
     },
     async (request, reply) => {
@@ -82,15 +103,22 @@ export function ordersRoutes(app: FastifyInstance, pantry: Pantry, operations: O
   app.get<{ Params: { id: string } }>(
     '/api/orders/:id/events',
     {
-      ...documentedRead({ summary: 'Server-sent events: the order at each change', tags, params: byId }),
+      ...documented({
+        summary: 'Server-sent events: the order at each change',
+        tags,
+        params: jsonSchema(byId, 'input'),
+        response: eventStreamResponse,
+      }),
       onRequest: requireAccount,
+      exposeHeadRoute: false,
     },
-    async (request, reply) => {
+    (request, reply) => {
       const { id } = request.params
-      const accountId = account(request)
-      if (!isId(id) || !(await findOrder(database, id, accountId)))
-        throw refuse('order_not_found', 'There is no such order.')
-      return eventStream(reply, (signal) => watchOrder(pantry, id, signal))
+      const identity = identityOf(request)
+      return accountStream(reply, identity, async () => {
+        if (!isId(id) || !(await findOrder(database, id, identity.accountId))) throw noSuchOrder()
+        return (signal) => watchOrder(pantry, id, signal)
+      })
     },
   )
 }

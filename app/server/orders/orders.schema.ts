@@ -41,8 +41,8 @@ export const shipOrderInput = z.strictObject({ id: namedId })
 
 export const refundOrderInput = z.strictObject({
   id: namedId,
-  /** Minor units; without it all that is left. */
-  amount: z.int().min(1).optional(),
+  /** Bare: minor units of what was paid in. Without it all that is left. */
+  amount: z.union([z.int().min(1), money.extend({ amount: z.int().min(1) })]).optional(),
   reason: text(500),
 })
 

@@ -6,7 +6,7 @@ import { refundSteps, returnSteps, stepOf } from '../payments/gateway-steps.ts'
 import type { GatewayName } from '../payments/gateways/gateway.ts'
 import { movePayment, mustMovePayment, notePayment, releaseCharge, takeCharge } from '../payments/move-payment.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
-import { atGateway, type GatewayPayment } from '../payments/payments.ts'
+import { arrivedOf, atGateway, type GatewayPayment } from '../payments/payments.ts'
 import { settleLater } from '../payments/settle-later.ts'
 import { rememberEvent } from './admin-orders.queries.ts'
 import { mustFind, noSuchOrder } from './cancel-order.ts'
@@ -27,6 +27,8 @@ interface RefundRequest {
   readonly orderId: string
   /** Minor units; without it all that is left. */
   readonly amount?: number | undefined
+  /** Of the amount, where it says one. */
+  readonly currency?: string | undefined
   /** Of the run that asks. */
   readonly key: string
 }
@@ -50,6 +52,7 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
     errors: {
       order_not_found: 'There is no such order.',
       nothing_to_refund: 'Nothing of this order is taken.',
+      currency_mismatch: 'It was paid in another currency.',
       refund_too_large: 'More than is left of what was paid; `left` says how much is.',
       payment_refused: 'The payment gateway turned the refund down; nothing was done.',
       gateway_unavailable: 'The payment gateway could not be reached; nothing was given back.',
@@ -63,11 +66,13 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
     steps: {
       /** Puts this run in charge, so that nobody else gives back, ships or cancels meanwhile. */
       claim: transactionStep<RefundRequest, Claimed>({
-        run: async (tx, { orderId, amount, key }, { operationId, scope }) => {
+        run: async (tx, { orderId, amount, currency: given, key }, { operationId, scope }) => {
           const by = { id: operationId, scope, key }
           const { order } = mustFind(await lockOrder(tx, orderId))
           const { payment, reference, left } = refundable(order, operationId)
           const currency = payment.amount.currency
+          if (given !== undefined && given !== currency)
+            throw refuse('currency_mismatch', `It was paid in ${currency}.`, { details: { currency: given } })
           if (amount !== undefined && amount > left)
             throw refuse('refund_too_large', 'That is more than is left.', {
               details: { left: { amount: left, currency } },
@@ -98,7 +103,8 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
     async run(ctx, { id: orderId, amount, reason }) {
       if (!isId(orderId)) throw noSuchOrder()
       const by = { operationId: ctx.operationId, actor: ctx.actor, note: reason }
-      const { paymentId, payment, reference, part } = await ctx.steps.claim({ orderId, amount, key: ctx.key })
+      const sum = typeof amount === 'number' ? { amount } : amount
+      const { paymentId, payment, reference, part } = await ctx.steps.claim({ orderId, ...sum, key: ctx.key })
       const gateway = payment.gateway as GatewayName
       if (part === null) {
         const reversal = await ctx.steps[stepOf('returnMoney', gateway)](payment)
@@ -122,14 +128,20 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
           await settleLater(tx, enqueue, paymentId)
           return viewOrder(order)
         }
-        const refunded = order.payment!.refunded + part
-        await notePayment(tx, paymentId, { refunded })
-        await rememberEvent(tx, orderId, { reason: 'partly_refunded', note: reason, actor: ctx.actor })
-        await mailRefund(tx, order, {
-          paymentId,
-          amount: { amount: part, currency: payment.currency },
-          once: `${paymentId}:${refunded}`,
+        const before = order.payment!
+        // What the gateway has only taken on may fail: `payment.settle` tells when it has arrived.
+        const underWay = result.status === 'processing'
+        await notePayment(tx, paymentId, {
+          refunded: before.refunded + part,
+          pending: before.pending + (underWay ? part : 0),
         })
+        await rememberEvent(tx, orderId, { reason: 'partly_refunded', note: reason, actor: ctx.actor })
+        if (!underWay)
+          await mailRefund(tx, order, {
+            paymentId,
+            amount: { amount: part, currency: payment.currency },
+            once: `${paymentId}:${arrivedOf(before) + part}`,
+          })
         return viewOrder((await getOrder(tx, orderId)).order)
       })
     },

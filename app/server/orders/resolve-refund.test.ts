@@ -18,7 +18,6 @@ const world = await orderWorld({
 })
 const { safepoint, operations, sql } = world
 const origin = await world.listen()
-const savedCard = '84cc1f4f-c089-410b-9f93-6437ac9abba6:1239'
 const refunding = { path: '/api/v11/Transactions/RefundByTransactionId' }
 const refundCalls = () => cardcom.calls.list().filter(({ path }) => path === refunding.path).length
 const net = (orderId: string) => cardcom.book.net('order')[orderId] ?? { net: 0, refunds: 0, charges: 0 }
@@ -256,22 +255,21 @@ describe('a human who says that the money', () => {
   })
 
   it.each([true, false])(
-    'of a confirmation that was cancelled while it charged went back (%s): the order waits for another payment',
+    'of a confirmation that was cancelled when it had found its page paid went back (%s): the order waits for another payment',
     async (returned) => {
       const customer = await fullCart()
       const orderId = await place(customer)
       const { scope } = customer
+      const confirm = (key: string) =>
+        safepoint.run(operations.confirmOrder, { id: orderId, gateway: 'cardcom' }, { scope, key })
+      const opened = await confirm('page')
+      if (opened.outcome !== 'succeeded') throw new Error(JSON.stringify(opened))
+      await press({ url: opened.result.payment.checkout!.url }, 'pay')
       const barrier = cardcom.faults.add({
-        match: { path: '/api/v11/Transactions/Transaction' },
+        match: { path: '/api/v11/LowProfile/GetLpResult' },
         faults: [{ kind: 'hang', at: 'executed' }],
       })
-      const paying = safepoint
-        .run(
-          operations.confirmOrder,
-          { id: orderId, gateway: 'cardcom', paymentMethod: savedCard },
-          { scope, key: 'pay' },
-        )
-        .catch(() => undefined)
+      const paying = confirm('pay').catch(() => undefined)
       await barrier.held()
       loseRefund(returned ? 'executed' : 'arrived')
       expect(await safepoint.cancel(scope, 'pay')).toMatchObject({ outcome: 'undoing' })
@@ -281,14 +279,16 @@ describe('a human who says that the money', () => {
       const [{ id: paymentId }] = (await sql('select id from pantry.payment where order_id = $1', [orderId])) as any
       expect(await waiting(paymentId)).toMatchObject({
         amount: { amount: 25_000, currency: 'ILS' },
-        operation: { key: 'pay', name: 'order.confirm', step: 'chargeCardcom' },
+        operation: { key: 'pay', name: 'order.confirm', step: 'settleWaiting' },
       })
       expect(await resolve(paymentId, returned)).toMatchObject({ status: 200 })
       // Where it did not go back, the confirmation itself gives it back now.
       await until(async () => (await safepoint.find(scope, 'pay')).state === 'cancelled')
+      await settle(paymentId)
       expect(await bookOf(world, orderId)).toMatchObject({
         status: 'awaiting_payment',
-        payments: ['voided'],
+        payments: ['refunded'],
+        mailed: ['confirmation', 'refund'],
         stock: [{ on_hand: 5, reserved: 2, moved: 5 }],
       })
       expect(net(orderId)).toMatchObject({ net: 0, charges: 1, refunds: 1 })

@@ -1,6 +1,6 @@
 import type { SqlTransaction } from 'safepoint'
 import { mustMovePayment } from '../payments/move-payment.ts'
-import type { Payment } from '../payments/payments.ts'
+import { arrivedOf, type Payment } from '../payments/payments.ts'
 import { mailRefund } from './order-mails.ts'
 import type { Order } from './orders.ts'
 
@@ -51,6 +51,6 @@ export async function settleReturned(
   })
   await mailRefund(tx, order, {
     paymentId: id,
-    amount: { amount: captured - payment.refunded, currency: amount.currency },
+    amount: { amount: captured - arrivedOf(payment), currency: amount.currency },
   })
 }

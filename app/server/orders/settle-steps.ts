@@ -13,7 +13,7 @@ import {
 } from '../payments/move-payment.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { findPayment } from '../payments/find-payment.ts'
-import { atGateway, type GatewayPayment, type Payment } from '../payments/payments.ts'
+import { arrivedOf, atGateway, type GatewayPayment, type Payment } from '../payments/payments.ts'
 import type { Standing } from '../payments/standing.ts'
 import { applyWaitingEvents } from '../payments/webhooks/apply-waiting-events.ts'
 import { rememberEvent } from './admin-orders.queries.ts'
@@ -204,13 +204,15 @@ export async function applyDecision(
       await notePayment(tx, payment.id, { pageOpen })
       return
     case 'note-refund':
-      await notePayment(tx, payment.id, { refunded: decision.refunded })
-      await mailBack(tx, found, decision.refunded)
+      if (payment.version !== request.version) throw overtaken()
+      await notePayment(tx, payment.id, { refunded: decision.refunded, pending: decision.pending })
+      await mailBack(tx, found, arrivedOf(decision))
       break
     case 'refund-failed':
       // A refund that was made since the gateway was asked is missing in its answer.
       if (payment.version !== request.version) throw overtaken()
-      await takeBackRefund(tx, found, decision.refunded)
+      await takeBackRefund(tx, found, decision)
+      await mailBack(tx, found, arrivedOf(decision))
       break
     case 'void':
       await mustMovePayment(tx, payment.id, [payment.status], 'voided', { pageOpen: decision.pageOpen })
@@ -242,14 +244,19 @@ export async function applyDecision(
  * What we had counted as given back, or on its way, has come back to us. Where it was all, the sweep has it tried again; of a part
  * that is for whoever had asked for it. A human is told of both.
  */
-async function takeBackRefund(tx: SqlTransaction, { order, payment }: Settled, refunded: number): Promise<void> {
+async function takeBackRefund(
+  tx: SqlTransaction,
+  { order, payment }: Settled,
+  { refunded, pending }: { readonly refunded: number; readonly pending: number },
+): Promise<void> {
   if (payment.status === 'refunded' || payment.status === 'refunding')
     await mustMovePayment(tx, payment.id, [payment.status], 'captured', {
       refunded,
+      pending,
       unwanted: true,
       owed: payment.captured - refunded,
     })
-  else await notePayment(tx, payment.id, { refunded, owed: payment.owed + payment.refunded - refunded })
+  else await notePayment(tx, payment.id, { refunded, pending, owed: payment.owed + payment.refunded - refunded })
   await rememberEvent(tx, order.id, { reason: 'refund_failed', actor: undefined })
 }
 
@@ -288,12 +295,17 @@ export async function cancelRefunded(
   else await releaseStock(tx, { orderId })
 }
 
-const mailBack = (tx: SqlTransaction, { order, payment }: Settled, refunded: number) =>
-  mailRefund(tx, order, {
+/** The customer is told of what is back, and not of what is on its way. */
+async function mailBack(tx: SqlTransaction, { order, payment }: Settled, arrived: number): Promise<void> {
+  const amount = arrived - arrivedOf(payment)
+  if (amount <= 0) return
+  const { currency } = payment.amount
+  await mailRefund(tx, order, {
     paymentId: payment.id,
-    amount: { amount: refunded - payment.refunded, currency: payment.amount.currency },
-    once: `${payment.id}:${refunded}`,
+    amount: { amount, currency },
+    once: `${payment.id}:${arrived}`,
   })
+}
 
 /** Somebody else was faster, or the gateway has gone on: look again. */
 export const overtaken = () => conflict('The payment has gone on meanwhile.', { retryAfterMs: 1000 })

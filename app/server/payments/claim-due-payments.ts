@@ -27,16 +27,16 @@ export async function claimDuePayments(reader: Reader, limit: number): Promise<D
         from pantry.payment p
         where p.handled_by is null
           and (p.status in ('requires_action', 'processing', 'refunding') or p.page_open or (p.unwanted and p.status = 'captured')
-            or p.owed_amount > 0 or p.look_at is not null)
+            or p.owed_amount > 0 or p.pending_amount > 0 or p.look_at is not null)
           and (p.look_at <= clock_timestamp() or (
             (p.status in ('requires_action', 'processing', 'refunding') or p.page_open or (p.unwanted and p.status = 'captured')
-              or p.owed_amount > 0)
+              or p.owed_amount > 0 or p.pending_amount > 0)
             and (
               p.page_until <= clock_timestamp() and coalesce(p.looked_at <= p.page_until, true)
               or p.created_at <= clock_timestamp() - interval '10 minutes'
                 and coalesce(p.looked_at + least(
                   greatest(interval '1 minute', (p.looked_at - p.created_at) / 4),
-                  case when p.status = 'refunding' or p.owed_amount > 0 then interval '6 hours' end
+                  case when p.status = 'refunding' or p.owed_amount > 0 or p.pending_amount > 0 then interval '6 hours' end
                 ) <= clock_timestamp(), true)
             )
             and (p.status in ('requires_action', 'processing', 'captured', 'refunding') or p.created_at > clock_timestamp() - interval '7 days')

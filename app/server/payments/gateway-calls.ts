@@ -3,6 +3,7 @@ import { GatewayError } from './gateways/gateway-error.ts'
 import type { Gateway, GatewayCall, GatewayName, Reversal } from './gateways/gateway.ts'
 import type { OfferedGateways } from './offered-gateways.ts'
 import type { GatewayPayment } from './payments.ts'
+import { assertOurs } from './standing.ts'
 
 /** Of one attempt, its answer included, in milliseconds. The engine's own limit is a little later, so that this one speaks. */
 export const callTimeout = 10_000
@@ -41,7 +42,12 @@ export async function speak<T>(call: () => Promise<T>, certain: Certainty): Prom
         // Surely without effect: told at once, rather than tried until it is no longer sure.
         retryable: !refused && error.retryable && certain !== 'first',
         ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-        details: { gateway: error.gateway, gatewayCode: error.code },
+        details: {
+          gateway: error.gateway,
+          gatewayCode: error.code,
+          // Of an error that ends its operation the details are kept, and nothing else.
+          ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) }),
+        },
       },
     )
   }
@@ -96,6 +102,7 @@ export async function giveUp(
     async () => {
       if (payment.pageId !== undefined) {
         const page = await gateway.closeCheckout(payment.pageId, { ...call, key: `${call.key}-page` })
+        assertOurs(gateway, payment, page)
         if (page.paymentId === null || page.status === 'expired')
           return { status: 'nothing_taken', pageOpen: page.status === 'abandoned' }
         return gateway.reverse({ paymentId: page.paymentId, order }, call)

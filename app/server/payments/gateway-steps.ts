@@ -29,7 +29,7 @@ function stepsOf<Prefix extends string, S>(prefix: Prefix, make: (gateway: Gatew
   }
 }
 
-/** `chargeStripe`, `chargeCardcom`, …: take money from a saved payment method. A decline is an answer. */
+/** `chargeStripe`, …: take money from a saved payment method. A decline is an answer. */
 export function chargeSteps(gateways: OfferedGateways) {
   return stepsOf('charge', (name) => {
     const { methods, repeatWindow } = gateways.names.includes(name)
@@ -156,7 +156,7 @@ export function lookSteps(gateways: OfferedGateways) {
     closePage: outsideStep<GatewayPayment, Standing>({
       timeout: stepTimeout,
       call: (payment, context) =>
-        speak(() => findStanding(gateways.get(payment.gateway), payment, callOf(context), { close: true }), 'nothing'),
+        speak(() => findStanding(gateways.get(payment.gateway), payment, callOf(context), { close: true }), 'reads'),
       settle: always,
       keep: 'A page that nobody wants stays closed.',
     }),

@@ -44,6 +44,8 @@ export interface PaymentDetails {
   /** Minor units, as the gateway says. */
   readonly captured?: number | undefined
   readonly refunded?: number | undefined
+  /** Of `refunded`, what is still on its way. */
+  readonly pending?: number | undefined
   /** Whether somebody may still pay on its page. */
   readonly pageOpen?: boolean | undefined
   /** What comes from now on goes back. */
@@ -78,7 +80,9 @@ export async function movePayment(
         unwanted = unwanted or $10::boolean,
         owed_amount = case when $3::text = 'refunded' then 0 else coalesce($11::bigint, owed_amount) end,
         looked_at = case when $11::bigint is null or owed_amount > 0 then looked_at end,
-        aside_amount = coalesce($12::bigint, aside_amount)
+        aside_amount = coalesce($12::bigint, aside_amount),
+        pending_amount = case when $3::text = 'refunded' then 0
+          else coalesce($13::bigint, least(pending_amount, coalesce($8::bigint, refunded_amount))) end
       where id = $1::uuid and status = any ($2::text[])`,
     values: [
       id,
@@ -93,6 +97,7 @@ export async function movePayment(
       details.unwanted ?? false,
       details.owed ?? null,
       details.aside ?? null,
+      details.pending ?? null,
     ],
   })
   return rowCount === 1
@@ -138,17 +143,26 @@ export const inCharge = () => conflict('A run is under way with this payment.', 
 export async function notePayment(
   tx: SqlTransaction,
   id: string,
-  details: Pick<PaymentDetails, 'refunded' | 'pageOpen' | 'owed' | 'aside'>,
+  details: Pick<PaymentDetails, 'refunded' | 'pending' | 'pageOpen' | 'owed' | 'aside'>,
 ): Promise<void> {
   await tx.query({
     name: 'payments_note',
     text: `update pantry.payment set refunded_amount = coalesce($2::bigint, refunded_amount), page_open = coalesce($3::boolean, page_open),
         owed_amount = coalesce($4::bigint, greatest(0, owed_amount - greatest(0, coalesce($2::bigint, refunded_amount) - refunded_amount))),
         looked_at = case when $4::bigint is null or owed_amount > 0 then looked_at end,
-        aside_amount = coalesce($5::bigint, aside_amount)
+        aside_amount = coalesce($5::bigint, aside_amount),
+        pending_amount = coalesce($6::bigint, pending_amount)
       where id = $1::uuid
         and (refunded_amount is distinct from coalesce($2::bigint, refunded_amount) or page_open is distinct from coalesce($3::boolean, page_open)
-          or owed_amount is distinct from coalesce($4::bigint, owed_amount) or aside_amount is distinct from coalesce($5::bigint, aside_amount))`,
-    values: [id, details.refunded ?? null, details.pageOpen ?? null, details.owed ?? null, details.aside ?? null],
+          or owed_amount is distinct from coalesce($4::bigint, owed_amount) or aside_amount is distinct from coalesce($5::bigint, aside_amount)
+          or pending_amount is distinct from coalesce($6::bigint, pending_amount))`,
+    values: [
+      id,
+      details.refunded ?? null,
+      details.pageOpen ?? null,
+      details.owed ?? null,
+      details.aside ?? null,
+      details.pending ?? null,
+    ],
   })
 }

@@ -36,7 +36,10 @@ describe('which gateways are offered', () => {
     expect(readOfferedGateways(whole).notes).toContain('cardcom: offered')
     const cardcom = readOfferedGateways(whole).get('cardcom')
     expect([cardcom.currencies.has('ILS'), cardcom.currencies.has('INR')]).toEqual([true, false])
-    expect(cardcom.settling.charge.methods).toEqual(['find'])
+    expect(cardcom.settling).toEqual({
+      charge: { methods: [], repeatWindow: 0 },
+      refund: { methods: [], repeatWindow: 0 },
+    })
     expect(readOfferedGateways({ ...whole, CARDCOM_API_PASSWORD: '' }).notes).toContain(
       'cardcom: not offered, because CARDCOM_API_PASSWORD is not set',
     )

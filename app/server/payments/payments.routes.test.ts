@@ -174,5 +174,11 @@ describe('payments over HTTP', () => {
     expect(await create({ cartId: randomUUID() })).toMatchObject({ status: 404, body: { code: 'cart_not_found' } })
     expect(await create({ gateway: 'paypal' })).toMatchObject({ status: 503, body: { code: 'not_configured' } })
     expect(await create({ surprise: 1 })).toMatchObject({ status: 422, body: { code: 'input_invalid' } })
+    const { productId } = await world.newVariant(1)
+    await send('POST', '/api/cart/add', { productId, quantity: 2 })
+    expect(await create({})).toMatchObject({
+      status: 409,
+      body: { code: 'out_of_stock', retryable: false, attempts: 1, items: [{ requested: 2, available: 1 }] },
+    })
   })
 })

@@ -35,7 +35,7 @@ export async function paymentsRoutes(app: FastifyInstance, options: PaymentRoute
       summary: 'Order the cart and open the gateway’s page',
       tags,
       response: cartPayment,
-      status: 201,
+      status: [200, 201],
     },
   })
 

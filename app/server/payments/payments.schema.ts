@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { text } from '../accounts/accounts.schema.ts'
 import { pageQuery } from '../http.ts'
-import { paymentStatuses, type Payment } from './payments.ts'
+import { arrivedOf, paymentStatuses, type Payment } from './payments.ts'
 
 const money = z.object({ amount: z.int(), currency: z.string() })
 
@@ -36,6 +36,8 @@ export const paymentView = z.object({
   amount: money,
   /** What went back of it so far. */
   refunded: money,
+  /** What the gateway has taken on to give back beside that, and has not done yet. */
+  refundPending: money.optional(),
   /** Present while the customer has to act. */
   checkout: checkoutView.optional(),
   /** The gateway's word for why it was declined. */
@@ -67,13 +69,15 @@ export const adminPaymentPage = z.object({ items: z.array(adminPayment), nextCur
 
 export function viewPayment(payment: Payment): PaymentView {
   const { checkout } = payment
+  const { currency } = payment.amount
   return {
     id: payment.id,
     orderId: payment.orderId,
     gateway: payment.gateway,
     status: payment.status,
     amount: payment.amount,
-    refunded: { amount: payment.refunded, currency: payment.amount.currency },
+    refunded: { amount: arrivedOf(payment), currency },
+    ...(payment.pending > 0 && { refundPending: { amount: payment.pending, currency } }),
     ...(checkout && {
       checkout: {
         url: checkout.url,

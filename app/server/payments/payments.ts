@@ -79,6 +79,8 @@ export interface Payment {
   /** Minor units taken, as the gateway says, and of these given back. */
   readonly captured: number
   readonly refunded: number
+  /** Of `refunded`, what the gateway has taken on and not done yet: it may fail. */
+  readonly pending: number
   /** What the run in charge is giving back, where that is not all that is left. */
   readonly refundPart: number | undefined
   /** Minor units whose refund failed, or was turned down: until it is made up for. While `refunding` they are on their way again. */
@@ -110,6 +112,7 @@ export interface PaymentRow {
   unwanted: boolean
   captured_amount: number
   refunded_amount: number
+  pending_amount: number
   refund_part: number | null
   owed_amount: number
   aside_amount: number
@@ -134,6 +137,7 @@ export function paymentOf(row: PaymentRow): Payment {
     unwanted: row.unwanted,
     captured: row.captured_amount,
     refunded: row.refunded_amount,
+    pending: row.pending_amount,
     refundPart: row.refund_part ?? undefined,
     owed: row.owed_amount,
     aside: row.aside_amount,
@@ -151,6 +155,9 @@ export function runOf(id: string | null, scope: string | null, key: string | nul
 export function isLive(payment: Payment): boolean {
   return livePaymentStatuses.includes(payment.status) && !payment.unwanted
 }
+
+/** Minor units that are back where they came from. */
+export const arrivedOf = ({ refunded, pending }: Pick<Payment, 'refunded' | 'pending'>): number => refunded - pending
 
 /** The customer, or the gateway, has still to decide about it. */
 export function isWaiting(payment: Payment): boolean {

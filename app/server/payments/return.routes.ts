@@ -30,14 +30,18 @@ export function returnRoutes({ pantry, gateways, settle }: ReturnRouteOptions) {
       { parseAs: 'string', bodyLimit: 16 * 1024 },
       (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(body as string))),
     )
-    const route = (summary: string) =>
-      documented({
+    const route = (summary: string) => ({
+      ...documented({
         summary,
         tags: ['shop'],
         security: [],
         params: jsonSchema(z.strictObject({ id: z.string() }), 'input'),
-        response: { 303: { description: 'To the order’s page.' } },
-      })
+        response: { 303: { description: 'To the order’s page.', type: 'null' } },
+      }),
+      // It writes, and asks the gateway, also where it is a GET.
+      config: { limit: 'write' as const },
+      exposeHeadRoute: false,
+    })
     const handler = async (request: FastifyRequest<{ Params: { id: string } }>) => {
       const { id } = request.params
       const payment = isId(id) ? await findPayment(pantry.database, id) : undefined

@@ -1,3 +1,4 @@
+import { GatewayError } from './gateways/gateway-error.ts'
 import type { Gateway, GatewayCall, Payment as GatewaysPayment } from './gateways/gateway.ts'
 import type { GatewayPayment } from './payments.ts'
 
@@ -39,6 +40,7 @@ export async function findStanding(
     const page = close
       ? await gateway.closeCheckout(payment.pageId, { ...call, key: `${call.key}-page` })
       : await gateway.getCheckout(payment.pageId, call)
+    assertOurs(gateway, payment, page)
     if (page.status === 'open') return { state: 'open', url: page.url, declined: page.declined ?? null }
     if (page.paymentId === null) return { state: 'gone', pageOpen: page.status === 'abandoned' }
     reference = page.paymentId
@@ -46,7 +48,22 @@ export async function findStanding(
     return standingOf(await gateway.cancelPayment(reference, call))
   }
   if (reference === undefined) return { state: 'gone', pageOpen: false }
-  return standingOf(await gateway.getPayment(reference, call))
+  const found = await gateway.getPayment(reference, call)
+  assertOurs(gateway, payment, found)
+  return standingOf(found)
+}
+
+/**
+ * What names another order is neither paid for this one nor given back for it, whatever its id says: nothing is done about it
+ * but by a human. Nothing named: the gateway keeps no name of ours there.
+ */
+export function assertOurs(
+  { name }: Gateway,
+  { orderId }: Pick<GatewayPayment, 'orderId'>,
+  { order }: { readonly order: string | null },
+): void {
+  if (order !== null && order !== orderId)
+    throw new GatewayError(name, 'refused', 'not_ours', 'the answer is about another order')
 }
 
 export function standingOf(payment: GatewaysPayment): Standing {

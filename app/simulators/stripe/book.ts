@@ -15,6 +15,7 @@ export interface NetAmount {
   /** Captured charges: more than one is a double charge. */
   readonly charges: number
   readonly charged: number
+  /** Refunds that did not fail. */
   readonly refunds: number
   readonly refunded: number
   readonly net: number
@@ -61,7 +62,9 @@ export function createBook(): Book {
         refunded: 0,
         net: 0,
       }
-      const given = [...refunds.values()].filter((refund) => refund.charge === charge.id)
+      const given = [...refunds.values()].filter(
+        ({ charge: of, status }) => of === charge.id && (status === 'succeeded' || status === 'pending'),
+      )
       const refunded = given.reduce((total, refund) => total + refund.amount, 0)
       found[name] = {
         currency: before.currency,

@@ -56,6 +56,7 @@ export interface Charge {
   readonly created: number
   readonly currency: string
   readonly customer: string | null
+  disputed: boolean
   readonly failure_code: string | null
   readonly failure_message: string | null
   readonly livemode: false
@@ -78,7 +79,8 @@ export interface Refund {
   readonly metadata: Record<string, string>
   readonly payment_intent: string
   readonly reason: string | null
-  readonly status: 'succeeded'
+  status: 'pending' | 'succeeded' | 'failed' | 'canceled'
+  failure_reason?: string
 }
 
 export interface CheckoutSession {

@@ -322,6 +322,7 @@ function newCharge(intent: PaymentIntent, made: { captured: boolean; failure?: P
     created: unixNow(),
     currency: intent.currency,
     customer: intent.customer,
+    disputed: false,
     failure_code: made.failure?.code ?? null,
     failure_message: made.failure?.message ?? null,
     livemode: false,

@@ -1,5 +1,5 @@
 import type { Work } from './book.ts'
-import { newId, unixNow, type Refund } from './objects.ts'
+import { newId, unixNow, type Charge, type Refund } from './objects.ts'
 import { integer, metadata, text, texts, type Fields, type Parameters } from './parameters.ts'
 import { getIntent } from './payment-intents.ts'
 import { StripeError, invalidParameter, noSuch, unexpectedState } from './stripe-error.ts'
@@ -53,6 +53,14 @@ export function createRefund(work: Work, params: Parameters<typeof refundFields>
       true,
     )
   }
+  if (charge.disputed) {
+    throw new StripeError(
+      400,
+      `Charge ${charge.id} has been charged back; cannot issue a refund.`,
+      { type: 'invalid_request_error', code: 'charge_disputed', charge: charge.id },
+      true,
+    )
+  }
   const left = charge.amount_captured - charge.amount_refunded
   const amount = params.amount ?? left
   if (amount > left) {
@@ -73,15 +81,36 @@ export function createRefund(work: Work, params: Parameters<typeof refundFields>
     metadata: params.metadata ?? {},
     payment_intent: intent.id,
     reason: params.reason ?? null,
-    status: 'succeeded',
+    status: work.ordered?.processing ? 'pending' : 'succeeded',
   }
   work.book.refunds.set(refund.id, refund)
-  charge.amount_refunded += amount
-  charge.refunded = charge.amount_refunded === charge.amount_captured
+  // A refund under way counts as given back.
+  countRefunded(charge, charge.amount_refunded + amount)
   work.book.changedAt.set(intent.id, Date.now())
   work.emit('refund.created', refund)
   work.emit('charge.refunded', charge)
   return refund
+}
+
+function countRefunded(charge: Charge, refunded: number): void {
+  charge.amount_refunded = refunded
+  charge.refunded = refunded === charge.amount_captured
+}
+
+/** Ends a refund, or takes one back that had succeeded; what failed is the merchant's again. */
+export function settleRefund(
+  work: Work,
+  refund: Refund,
+  outcome: 'succeeded' | 'failed' | 'canceled',
+  { reason, counted }: { readonly reason: string; readonly counted: boolean },
+): void {
+  const charge = work.book.charges.get(refund.charge)!
+  refund.status = outcome
+  if (outcome === 'failed') refund.failure_reason = reason
+  if (outcome !== 'succeeded' && !counted) countRefunded(charge, charge.amount_refunded - refund.amount)
+  if (outcome === 'failed') work.emit('refund.failed', refund)
+  work.emit('refund.updated', refund)
+  work.emit('charge.refund.updated', refund)
 }
 
 export function getRefund(work: Pick<Work, 'book'>, id: string): Refund {

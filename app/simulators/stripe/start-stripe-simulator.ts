@@ -8,6 +8,7 @@ import { signStripe } from './webhook-signature.ts'
 
 /** What a shop's endpoint asks Stripe for; the default of `webhookEvents`. */
 export const usualWebhookEvents = [
+  'charge.refund.updated',
   'charge.refunded',
   'checkout.session.completed',
   'checkout.session.expired',
@@ -16,6 +17,8 @@ export const usualWebhookEvents = [
   'payment_intent.processing',
   'payment_intent.requires_action',
   'payment_intent.succeeded',
+  'refund.failed',
+  'refund.updated',
 ] as const
 
 export interface StripeSimulatorOptions {

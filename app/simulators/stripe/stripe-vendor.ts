@@ -9,10 +9,10 @@ import { expand } from './expand.ts'
 import { flatForm, nestForm } from './form.ts'
 import { createIdempotencyKeys, inFlight } from './idempotency.ts'
 import { apiVersion, newId, type StripeEvent } from './objects.ts'
-import { completeIfPaid, servePage } from './pages.ts'
-import { settleIntent } from './payment-intents.ts'
+import { servePage } from './pages.ts'
 import { testCards } from './payment-methods.ts'
 import { makeRoutes } from './routes.ts'
+import { stripeControl } from './stripe-control.ts'
 import { StripeError } from './stripe-error.ts'
 
 export interface StripeVendorOptions {
@@ -164,27 +164,7 @@ export function createStripeVendor(
     describe,
     api,
     page: async (request) => aside((work) => servePage(work, sessions, request)),
-    extra(method, path, body) {
-      // Ends a payment that was left `processing`: {outcome: 'succeeded' | 'failed'}.
-      const [, id] = /^\/payment_intents\/([^/]+)\/settle$/.exec(path) ?? []
-      if (method !== 'POST' || id === undefined) return undefined
-      const intent = book.intents.get(id)
-      const outcome = (body as { outcome?: unknown }).outcome
-      if (!intent) return { status: 404, body: { error: `no payment intent ${id}` } }
-      if (outcome !== 'succeeded' && outcome !== 'failed')
-        return { status: 400, body: { error: 'outcome: succeeded or failed' } }
-      if (intent.status !== 'processing')
-        return { status: 409, body: { error: `the payment intent is ${intent.status}` } }
-      aside((work) => {
-        settleIntent(work, intent, outcome, {
-          code: 'card_declined',
-          declineCode: 'generic_decline',
-          message: 'Your card was declined.',
-        })
-        for (const session of book.sessions.values()) if (session.payment_intent === id) completeIfPaid(work, session)
-      })
-      return { status: 200, body: intent }
-    },
+    extra: stripeControl(book, aside),
   }
 }
 

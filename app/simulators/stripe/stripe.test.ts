@@ -305,6 +305,45 @@ describe('refunds and the book', () => {
     expect((await get('/v1/refunds', { payment_intent: 'pi_other' })).body.data).toEqual([])
   })
 
+  it.each([
+    ['pending', 'succeeded', [], 0],
+    ['pending', 'failed', ['refund.failed'], 4200],
+    ['pending', 'canceled', [], 4200],
+    ['succeeded', 'failed', ['refund.failed'], 4200],
+  ] as const)('a refund that is %s can become %s, and Stripe tells of it', async (first, outcome, told, left) => {
+    const { body: intent } = await charge('k1')
+    if (first === 'pending')
+      await control('POST', '/faults', { match: { path: '/v1/refunds' }, faults: [{ kind: 'processing' }] })
+    const { body: made } = await post('/v1/refunds', { payment_intent: intent.id }, 'r1')
+    expect(made.status).toBe(first)
+    const settle = (to: string) => control('POST', `/refunds/${made.id}/settle`, { outcome: to })
+    expect((await settle(outcome)).body).toMatchObject({
+      status: outcome,
+      ...(outcome === 'failed' && { failure_reason: 'expired_or_canceled_card' }),
+    })
+    await stripe.webhooks.idle()
+    const types = stripe.webhooks.deliveries().map(({ type }) => type)
+    expect(types.toSorted()).toEqual(
+      ['payment_intent.succeeded', 'charge.refunded', ...told, 'refund.updated', 'charge.refund.updated'].toSorted(),
+    )
+    const { body: now } = await get(`/v1/payment_intents/${intent.id}`, { 'expand[]': 'latest_charge' })
+    expect([now.latest_charge.amount_refunded, stripe.book.total()]).toEqual([4200 - left, { inr: left }])
+    // What has failed stays so.
+    if (outcome !== 'succeeded') expect((await settle('succeeded')).status).toBe(409)
+    expect((await control('POST', '/refunds/re_none/settle', { outcome: 'failed' })).status).toBe(404)
+    expect((await settle('lost')).status).toBe(400)
+  })
+
+  it('refunds nothing of what its customer’s bank has taken back', async () => {
+    const { body: intent } = await charge('k1')
+    await control('POST', `/charges/${intent.latest_charge}/dispute`, {})
+    expect((await post('/v1/refunds', { payment_intent: intent.id })).body.error.code).toBe('charge_disputed')
+    expect([...stripe.book.events.values()].at(-1)).toMatchObject({
+      type: 'charge.dispute.created',
+      data: { object: { object: 'dispute', payment_intent: intent.id, status: 'needs_response' } },
+    })
+  })
+
   it('refuses to refund what was never captured', async () => {
     const { body } = await charge('k1', { capture_method: 'manual' })
     expect((await post('/v1/refunds', { payment_intent: body.id })).body.error.code).toBe(

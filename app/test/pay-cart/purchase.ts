@@ -2,7 +2,7 @@ import { uuidv7 } from 'safepoint'
 import { until } from '../../../safepoint/test/support/until.ts'
 import type { Goods, Reply } from '../checkout/shopper.ts'
 import { payOnPage, type OpenPage } from '../shop/pay-page.ts'
-import { demand, newCustomer } from '../shop/people.ts'
+import { newCustomer, prepare } from '../shop/people.ts'
 import type { GatewayName } from '../shop/start-shop.ts'
 
 /** What a customer asks of the shop about a purchase. */
@@ -31,7 +31,8 @@ const patience = { timeoutMs: 25_000, intervalMs: 50 }
 export async function newPurchase({ url, gateway, goods }: PurchaseSettings) {
   const customer = await newCustomer(url)
   const { productId, variantId } = goods
-  const cart = await demand(customer.send(url, 'POST', '/api/cart/add', { productId, variantId, quantity }), 200)
+  const line = { productId, variantId, quantity }
+  const cart = await prepare((key) => customer.send(url, 'POST', '/api/cart/add', line, { key }), 200)
   const key = uuidv7()
   const told: Told[] = []
   let goBack: (() => Promise<number>) | undefined

@@ -60,7 +60,6 @@ const cards = [
   'pm_card_chargeDeclined',
   'pm_card_authenticationRequired',
 ]
-const cardcomCard = '00000000-0000-4000-8000-000000000000:1249'
 
 const makers: Readonly<Record<Kind, Make>> = {
   'cart add': (world, { customer: by, chance }) => ({
@@ -99,11 +98,7 @@ const makers: Readonly<Record<Kind, Make>> = {
   },
   'order confirm by card'({ orders }, { chance }) {
     const order = recent(orders, chance[0]!, 25)
-    const [, by = 0, which = 0] = chance
-    const body =
-      by < 0.8
-        ? { gateway: 'stripe', paymentMethod: pick(cards, which) }
-        : { gateway: 'cardcom', paymentMethod: cardcomCard }
+    const body = { gateway: 'stripe', paymentMethod: pick(cards, chance[2]!) }
     return order && { by: order.owner, owner: order.owner, method: 'POST', path: confirmOf(order.id), body }
   },
   'order confirm by page'({ orders }, { chance }) {

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { GatewayError } from './gateway-error.ts'
 import type { GatewayCall } from './gateway.ts'
 
@@ -68,6 +69,9 @@ export function sharingTime(call: GatewayCall): (more?: Partial<GatewayCall>) =>
   const deadline = performance.now() + call.timeoutMs
   return (more) => ({ ...call, ...more, timeoutMs: Math.max(1, deadline - performance.now()) })
 }
+
+/** A time that has a date of four digits for its year. */
+export const unixSeconds = z.int().min(0).max(253_402_300_799)
 
 /** Failures of making a connection: not a byte of the request has left. */
 const beforeSending = new Set([

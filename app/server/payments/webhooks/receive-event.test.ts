@@ -129,6 +129,26 @@ describe('a webhook of the gateway', () => {
     expect(await rows()).toEqual(before)
   })
 
+  it('delivered again after its answer is no longer kept is known all the same, and so is another payload under its id', async () => {
+    const event = strangeEvent()
+    const first = await deliver(event)
+    // As the engine does after a month, and the sweep of payloads.
+    await sql(
+      `update safepoint.operation set stripped_at = clock_timestamp(), head = null, body = null where key = $1`,
+      [event.id],
+    )
+    await sql('update pantry.webhook_event set payload = null where event_id = $1', [event.id])
+    const before = await rows()
+    const again = await deliver(event)
+    expect([again.status, again.body]).toEqual([200, first.body])
+    expect(again.headers.get('content-type')).toMatch(/^application\/json/)
+    expect(again.headers.get('idempotent-replayed')).toBe('true')
+    expect(await rows()).toEqual(before)
+    const forged = { ...event, data: { object: { id: 'cus_2', object: 'customer' } } }
+    expect((await deliver(forged)).status).toBe(200)
+    expect(await rows()).toEqual({ ...before, conflicts: before['conflicts'] + 1 })
+  })
+
   it('with another payload under a known id is acknowledged, recorded as a conflict, and has no effect', async () => {
     const event = strangeEvent()
     await deliver(event)
@@ -139,6 +159,25 @@ describe('a webhook of the gateway', () => {
     const [conflict] = await sql('select scope, payload from safepoint.inbox_conflict where key = $1', [event.id])
     expect([conflict!['scope'], JSON.parse(conflict!['payload']).data.object.id]).toEqual(['gateway:stripe', 'cus_2'])
     expect((await stateOf(event.id))!['payload'].toString()).toBe(JSON.stringify(event))
+  })
+
+  it.each([
+    ['a NUL', { order: 'a\u0000b' }],
+    ['half a character', { order: '\ud800' }],
+    ['a name longer than any of ours', { order: 'x'.repeat(5000) }],
+  ])('whose object names %s is kept, and names nothing of ours', async (_, metadata) => {
+    const refund = { id: 're_1', object: 'refund', currency: 'inr', payment_intent: 'pi_1', metadata }
+    const event = strangeEvent({ type: 'refund.updated', data: { object: refund } })
+    expect((await deliver(event)).status).toBe(200)
+    expect(await stateOf(event.id)).toMatchObject({ gateway_reference: 'pi_1', order_id: null })
+  })
+
+  it.each([
+    ['a time that no calendar has', { created: 9_000_000_000_000_000 }],
+    ['a type longer than any', { type: 'x'.repeat(300) }],
+  ])('with %s is answered, not sent again for days', async (_, more) => {
+    const answer = await deliver(strangeEvent(more))
+    expect(answer.status).toBeLessThan(500)
   })
 
   it('that cannot be stored is answered 5xx, and is taken when it is sent again', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Enqueue } from '../../jobs.ts'
 import type { GatewayName } from '../gateways/gateway.ts'
 import { insertEvent } from './webhook-events.queries.ts'
+import { nameLimit } from './webhook-events.ts'
 
 /** Works on the inbox. Any job of this name works on all that is due. */
 export const applyEventsJob = 'payments.apply-event'
@@ -10,7 +11,7 @@ export const applyEventsJob = 'payments.apply-event'
 /** Milliseconds for which whoever received an event has it to himself. */
 const grace = 2000
 
-const name = z.string().max(500).nullable()
+const name = z.string().max(nameLimit).nullable()
 
 export const receiveEventInput = z.strictObject({
   /** Of the row, if this delivery is the one that makes it. */

@@ -190,8 +190,8 @@ export interface EventFilter {
 export async function listEvents(
   reader: Reader,
   { state, gateway, limit, after }: EventFilter,
-): Promise<Array<StoredEvent & { readonly payload: string }>> {
-  const { rows } = await reader.query<Row & { payload: Buffer }>({
+): Promise<Array<StoredEvent & { readonly payload: string | null }>> {
+  const { rows } = await reader.query<Row & { payload: Buffer | null }>({
     name: `webhooks_list${state ? '_state' : ''}${gateway ? '_gateway' : ''}`,
     text: `select ${columns}, payload from pantry.webhook_event
       where ($1::uuid is null or id < $1::uuid)
@@ -199,5 +199,24 @@ export async function listEvents(
       order by id desc limit $2::int`,
     values: [after ?? null, limit, state ?? null, gateway ?? null],
   })
-  return rows.map((row) => ({ ...eventOf(row), payload: row.payload.toString('utf8') }))
+  return rows.map((row) => ({ ...eventOf(row), payload: row.payload?.toString('utf8') ?? null }))
+}
+
+/** Takes the payload off up to `limit` events that ended more than `keptFor` milliseconds ago; answers off how many. */
+export async function stripPayloads(
+  reader: Reader,
+  { keptFor, limit }: { readonly keptFor: number; readonly limit: number },
+): Promise<number> {
+  const { rowCount } = await reader.query({
+    name: 'webhooks_strip',
+    text: `update pantry.webhook_event set payload = null
+      where id = any (array(
+        select id from pantry.webhook_event
+        where payload is not null and state in ('applied', 'ignored')
+          and coalesce(applied_at, received_at) < clock_timestamp() - $1::float8 * interval '1 millisecond'
+        order by coalesce(applied_at, received_at) limit $2::int for update skip locked
+      ))`,
+    values: [keptFor, limit],
+  })
+  return rowCount
 }

@@ -32,19 +32,27 @@ export interface StoredEvent extends EventSubject {
 export function subjectOf({ subject }: WebhookEvent): EventSubject | null {
   switch (subject?.kind) {
     case 'payment':
-      return { gatewayReference: subject.payment.id, pageId: null, orderId: subject.payment.order }
+      return named(subject.payment.id, null, subject.payment.order)
     case 'checkout':
-      return {
-        gatewayReference: subject.checkout.paymentId,
-        pageId: subject.checkout.id,
-        orderId: subject.checkout.order,
-      }
+      return named(subject.checkout.paymentId, subject.checkout.id, subject.checkout.order)
     case 'refund':
-      return { gatewayReference: subject.paymentId, pageId: subject.page, orderId: subject.order }
+      return named(subject.paymentId, subject.page, subject.order)
     case undefined:
       return null
   }
 }
+
+const named = (reference: string | null, page: string | null, order: string | null): EventSubject => ({
+  gatewayReference: nameOf(reference),
+  pageId: nameOf(page),
+  orderId: nameOf(order),
+})
+
+export const nameLimit = 500
+
+/** None of ours is longer, or holds what a database does not take for text: such an event is kept all the same. */
+const nameOf = (name: string | null): string | null =>
+  name !== null && name.length <= nameLimit && name.isWellFormed() && !name.includes('\0') ? name : null
 
 /**
  * What two deliveries of one event have in common: what tells another payload under its id. Of a gateway that signs nothing the

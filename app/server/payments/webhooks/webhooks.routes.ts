@@ -61,6 +61,7 @@ export function webhooksRoutes({ pantry, gateways, receiveEvent, applier }: Webh
     }
     const hooks = (gateway: GatewayName) => ({
       preHandler: verify(gateway),
+      onSend: acknowledgeKnown,
       onResponse: afterwards(gateway),
       bodyLimit,
       // A gateway's many events come from few addresses; but where it has to be asked about each, that is what costs.
@@ -109,12 +110,28 @@ export function webhooksRoutes({ pantry, gateways, receiveEvent, applier }: Webh
           reply.header(headers.operationKey, answer.key)
           if (answer.replayed) reply.header(headers.replayed, 'true')
         } catch (error) {
-          if (!isSafepointError(error) || error.code !== 'key_reused') throw error
+          if (!isSafepointError(error) || !known.has(error.code)) throw error
         }
         return reply.send({ received: true })
       },
     )
   }
+}
+
+/** Another payload under the id of an event; and an event that was received so long ago that its answer is no longer kept. */
+const known: ReadonlySet<string> = new Set(['key_reused', 'key_expired'])
+
+/**
+ * The engine knows the id of an event for ever, and keeps its answer for a month. An event that comes again after that was
+ * received all the same: a gateway that is told anything else sends it again, and gives the whole webhook up in the end.
+ */
+async function acknowledgeKnown(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  if (reply.statusCode !== 409 || !Buffer.isBuffer(payload)) return payload
+  const { code } = JSON.parse(payload.toString('utf8')) as { readonly code?: unknown }
+  if (code !== 'key_expired' || !verified.has(request)) return payload
+  reply.code(200).type('application/json; charset=utf-8').header(headers.replayed, 'true')
+  reply.removeHeader('content-language')
+  return JSON.stringify({ received: true })
 }
 
 const signed =

@@ -25,8 +25,8 @@ export const webhookEventView = z.object({
 export type WebhookEventView = z.output<typeof webhookEventView>
 
 export const webhookPage = z.object({
-  /** `payload`: as it was received. */
-  items: z.array(webhookEventView.extend({ payload: z.string() })),
+  /** `payload`: as it was received; null once it is no longer kept. */
+  items: z.array(webhookEventView.extend({ payload: z.string().nullable() })),
   nextCursor: z.string().nullable(),
 })
 

@@ -35,6 +35,7 @@ export async function inboxWorld({ tries }: { readonly tries?: number } = {}) {
     origin,
     /** What was logged, `info` and above. */
     lines,
+    log,
     post,
     /** Signed by the simulator's own signer, and sent as it is. */
     async deliver(

@@ -7,7 +7,7 @@ import { done, type Operation } from './cardcom-wire.ts'
 import { parseExact } from './exact-json.ts'
 
 /**
- * CardCom over `fetch`: seven POSTs of JSON. Most answers are HTTP 200, and `ResponseCode` says what they are: whoever
+ * CardCom over `fetch`: five POSTs of JSON. Most answers are HTTP 200, and `ResponseCode` says what they are: whoever
  * calls decides which of them it has a use for, and throws the rest as a `refusal`.
  */
 export interface CardcomClient {

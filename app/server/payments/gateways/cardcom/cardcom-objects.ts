@@ -108,7 +108,7 @@ export function toPageResult(reply: CardcomReply, pageId: string, terminalNumber
 }
 
 /** A charge that succeeded, and `refunded` minor units of it given back. */
-export function toPayment(transaction: CardcomTransaction, refunded: number, operation: string | null): Payment {
+export function toPayment(transaction: CardcomTransaction, refunded: number): Payment {
   const captured = transaction.ResponseCode === done
   return {
     id: transaction.TranzactionId,
@@ -117,7 +117,7 @@ export function toPayment(transaction: CardcomTransaction, refunded: number, ope
     currency: currencyOf(transaction.CoinId),
     captured: captured ? transaction.Amount : 0,
     refunded,
-    operation,
+    operation: null,
     order: customFieldOf(transaction, 'order'),
   }
 }

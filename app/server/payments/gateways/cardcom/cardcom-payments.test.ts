@@ -6,6 +6,7 @@ import {
   control,
   failure,
   gateway,
+  page,
   paidPage,
   queue,
   total,
@@ -33,6 +34,33 @@ describe('a payment', () => {
     // Of somebody else.
     await control(`/transactions/${await paid()}/refund`, {})
     expect(await gateway.getPayment(paymentId, call())).toMatchObject({ captured: 4210, refunded: 1710 })
+  })
+
+  it('has an id of 64 bits, and keeps it', async () => {
+    const paymentId = await paid()
+    expect(BigInt(paymentId)).toBeGreaterThan(BigInt(Number.MAX_SAFE_INTEGER))
+    expect(String(Number(paymentId))).not.toBe(paymentId)
+    expect([...cardcom.book.transactions.keys()]).toEqual([paymentId])
+  })
+
+  it('is captured at once, so that capturing and cancelling say how things stand', async () => {
+    const paymentId = await paid()
+    const now = await gateway.getPayment(paymentId, call())
+    expect(await gateway.capture({ paymentId, amount: 4210, currency: 'ILS' }, call())).toEqual(now)
+    expect(await gateway.cancelPayment(paymentId, call())).toEqual(now)
+  })
+
+  it('is made on a page only: nobody’s token is charged', async () => {
+    expect([gateway.savedMethods, gateway.settling.charge]).toEqual([false, { methods: [], repeatWindow: 0 }])
+    const charge = {
+      amount: 4210,
+      currency: 'ILS',
+      paymentMethod: '84cc1f4f-c089-410b-9f93-6437ac9abba6:1239',
+      order: 'o1',
+      requestedAt: new Date().toISOString(),
+    }
+    expect(await failure(gateway.charge(charge, call()))).toMatchObject({ kind: 'refused', code: 'no_saved_methods' })
+    expect(cardcom.calls.list()).toHaveLength(0)
   })
 
   it('that is unknown is a refusal; one that is not listed yet can be asked for again', async () => {
@@ -147,18 +175,10 @@ describe('undo', () => {
   })
 
   it('of what was declined takes nothing back, because nothing was taken', async () => {
-    const opened = await gateway.charge(
-      {
-        amount: 500_001,
-        currency: 'ILS',
-        paymentMethod: '84cc1f4f-c089-410b-9f93-6437ac9abba6:1239',
-        order: 'o1',
-        requestedAt: new Date().toISOString(),
-      },
-      call('k1'),
-    )
-    if (opened.status !== 'declined' || !opened.payment) throw new Error(opened.status)
-    expect(await gateway.reverse({ paymentId: opened.payment.id }, call('u1'))).toMatchObject({ status: 'voided' })
+    const opened = await page()
+    await control(`/pages/${opened.id}/pay`, { code: 4 })
+    const [paymentId = ''] = cardcom.book.transactions.keys()
+    expect(await gateway.reverse({ paymentId }, call('u1'))).toMatchObject({ status: 'voided' })
     expect(calls('refund')).toHaveLength(0)
   })
 })

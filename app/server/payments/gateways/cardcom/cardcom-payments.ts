@@ -1,9 +1,9 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { GatewayError } from '../gateway-error.ts'
 import type { GatewayCall, Payment, RefundRequest, RefundResult, Reversal } from '../gateway.ts'
 import { sharingTime } from '../gateway-request.ts'
 import { readAs, refusal, type CardcomClient } from './cardcom-client.ts'
-import { fieldsOf, referenceOf } from './cardcom-charges.ts'
 import {
   customFieldOf,
   givesBack,
@@ -13,7 +13,7 @@ import {
   type CardcomTransaction,
 } from './cardcom-objects.ts'
 import { exactAmount, unsendable } from './cardcom-pages.ts'
-import { alreadyGivenBack, done, operations, pageSize } from './cardcom-wire.ts'
+import { alreadyGivenBack, customFields, done, limits, operations, pageSize, referenceLength } from './cardcom-wire.ts'
 import { exactNumber } from './exact-json.ts'
 
 const dealsSchema = z.array(z.object({ InternalDealNumber: transactionId, DealDate: z.string() }))
@@ -51,7 +51,7 @@ async function getStory(client: CardcomClient, paymentId: string, call: GatewayC
   }
   const givenBack = charge.Uid ? all.filter((one) => one.Uid === charge.Uid && givesBack(one)) : []
   const refunded = givenBack.reduce((total, one) => total + Math.abs(one.Amount), 0)
-  return { payment: toPayment(charge, Math.min(refunded, charge.Amount), null), givenBack }
+  return { payment: toPayment(charge, Math.min(refunded, charge.Amount)), givenBack }
 }
 
 /** All transactions of our terminal since the day before `date`, which is a time in Israel, to the day after today. */
@@ -132,6 +132,19 @@ export async function findRefund(
   if (givenBack.every((one) => customFieldOf(one, 'reference') !== null)) return undefined
   const options = { retryable: false }
   throw new GatewayError('cardcom', 'unavailable', 'refund_ambiguous', 'a refund has no reference of ours', options)
+}
+
+/** Our reference at CardCom of what `key` makes. */
+export function referenceOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, referenceLength)
+}
+
+/** On the transaction, so that it is known again in CardCom's lists. */
+function fieldsOf(order: string | undefined, reference: string): object[] {
+  const ours = { Id: customFields.reference, Value: reference }
+  return order === undefined || order.length > limits.customField
+    ? [ours]
+    : [{ Id: customFields.order, Value: order }, ours]
 }
 
 const isOf = (key: string) => (one: CardcomTransaction) => customFieldOf(one, 'reference') === referenceOf(key)

@@ -11,8 +11,6 @@
 export const operations = {
   createPage: { path: 'LowProfile/Create', credentials: 'terminal' },
   getPageResult: { path: 'LowProfile/GetLpResult', credentials: 'terminal' },
-  charge: { path: 'Transactions/Transaction', credentials: 'terminal' },
-  findByReference: { path: 'Transactions/GetTransactionByExternalUniqTran', credentials: 'terminal' },
   getTransaction: { path: 'Transactions/GetTransactionInfoById', credentials: 'user' },
   listTransactions: { path: 'Transactions/ListTransactions', credentials: 'company' },
   refund: { path: 'Transactions/RefundByTransactionId', credentials: 'company' },
@@ -26,19 +24,10 @@ export const done = 0
 const validated = new Set([700, 701])
 export const isValidation = (code: number): boolean => validated.has(code)
 
-/** This reference was charged before [O] [A]. */
-export const alreadyCharged = 608
-
 /** "Transaction is pending or was not found", one code for both [L]: an open page looks like one that never was. */
 const pendingOrNotFound = 5096
 
 export const isUndecidedPage = (code: number): boolean => code === done || code === pendingOrNotFound
-
-/**
- * What `GetTransactionByExternalUniqTran` answers where nothing was charged is not documented [X]. Any other code is
- * taken for "cannot say", never for "nothing was charged".
- */
-export const isNothingCharged = (code: number): boolean => code === pendingOrNotFound
 
 /** "Canceled deal cannot canceled again": of the older API [A]; for v11 [X]. */
 export const alreadyGivenBack = 5111
@@ -67,15 +56,8 @@ export const coinOf = (currency: string): number | undefined =>
 /** `XXX`, ISO's code for "no currency", where we do not know the coin: equal to no currency that anybody asked for. */
 export const currencyOf = (coin: number): string => currenciesOfCoins.get(coin) ?? 'XXX'
 
-/**
- * `ExternalUniqTranId` is a string of any length [O]; its predecessor took 25 characters [A]. It is taken only by a
- * transaction that succeeded, and does **not** hold back a second one that comes while the first is being executed, for
- * up to seven seconds [A].
- */
+/** Of our reference: half of what a custom field takes. */
 export const referenceLength = 25
-
-/** So is it spelled in OpenAPI and in the article's examples; its table says `ExternalUniqTranIdResponse` [O] [A]. */
-export const replayFlag = 'ExternalUniqUniqTranIdResponse'
 
 /** `CustomFields` by which our transactions are known again: up to 25, of 50 characters each [O]. */
 export const customFields = { order: 1, reference: 2 } as const

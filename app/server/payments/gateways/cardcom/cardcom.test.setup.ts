@@ -3,7 +3,7 @@ import { press } from '../../../../simulators/cardcom/browser.ts'
 import { startCardcomSimulator, type CardcomSimulator } from '../../../../simulators/cardcom/start-cardcom-simulator.ts'
 import { startWebhookReceiver, type WebhookReceiver } from '../../../../simulators/webhook-receiver.ts'
 import { GatewayError } from '../gateway-error.ts'
-import type { ChargeRequest, Checkout, CheckoutRequest, Gateway, GatewayCall, WebhookRequest } from '../gateway.ts'
+import type { Checkout, CheckoutRequest, Gateway, GatewayCall, WebhookRequest } from '../gateway.ts'
 import { createCardcomGateway } from './cardcom-gateway.ts'
 
 export const credentials = { terminalNumber: 1000, apiName: 'api_of_this_test', apiPassword: 'password_of_this_test' }
@@ -44,16 +44,6 @@ export const pageRequest = (more: Partial<CheckoutRequest> = {}): CheckoutReques
   ...more,
 })
 
-export const token = '84cc1f4f-c089-410b-9f93-6437ac9abba6'
-export const chargeRequest = (more: Partial<ChargeRequest> = {}): ChargeRequest => ({
-  amount: 4210,
-  currency: 'ILS',
-  paymentMethod: `${token}:1239`,
-  order: 'o1',
-  requestedAt: new Date().toISOString(),
-  ...more,
-})
-
 export const page = (more?: Partial<CheckoutRequest>): Promise<Checkout> =>
   gateway.createCheckout(pageRequest(more), call('page'))
 
@@ -70,8 +60,6 @@ export type FaultInput = Parameters<CardcomSimulator['faults']['add']>[0]['fault
 export const paths = {
   create: '/api/v11/LowProfile/Create',
   result: '/api/v11/LowProfile/GetLpResult',
-  charge: '/api/v11/Transactions/Transaction',
-  find: '/api/v11/Transactions/GetTransactionByExternalUniqTran',
   info: '/api/v11/Transactions/GetTransactionInfoById',
   list: '/api/v11/Transactions/ListTransactions',
   refund: '/api/v11/Transactions/RefundByTransactionId',

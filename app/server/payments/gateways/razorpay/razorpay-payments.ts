@@ -18,7 +18,7 @@ export async function getPayment(client: RazorpayClient, paymentId: string, call
   return toPayment(readAs(paymentSchema, reply.body))
 }
 
-/** With what of its refunds is still on its way: the payment counts those as given back. */
+/** With what went back of it, or is on its way. */
 export async function getPaymentAndRefunds(
   client: RazorpayClient,
   paymentId: string,
@@ -26,14 +26,15 @@ export async function getPaymentAndRefunds(
 ): Promise<Payment> {
   const remaining = sharingTime(call)
   const payment = await getPayment(client, paymentId, remaining())
-  return payment.refunded === 0 ? payment : withPending(payment, await listRefunds(client, paymentId, remaining()))
+  return payment.refunded === 0 ? payment : withRefunds(payment, await listRefunds(client, paymentId, remaining()))
 }
 
-function withPending(payment: Payment, refunds: readonly RazorpayRefund[]): Payment {
-  const refundPending = refunds
-    .filter(({ status }) => status === 'pending')
-    .reduce((total, { amount }) => total + amount, 0)
-  return refundPending === 0 ? payment : { ...payment, refundPending }
+/** By the list of its refunds: whether the payment's own sum goes on counting one that has failed is not documented. */
+function withRefunds(payment: Payment, refunds: readonly RazorpayRefund[]): Payment {
+  const sumOf = (wanted: RazorpayRefund['status']) =>
+    refunds.filter(({ status }) => status === wanted).reduce((total, { amount }) => total + amount, 0)
+  const refundPending = sumOf('pending')
+  return { ...payment, refunded: sumOf('processed') + refundPending, ...(refundPending > 0 && { refundPending }) }
 }
 
 /**
@@ -81,30 +82,27 @@ export async function reversePayment(
 ): Promise<Reversal> {
   const remaining = sharingTime(call)
   const { paymentId } = payment
-  const before = await cancelPayment(client, paymentId, remaining())
-  if (before.status !== 'captured') return { status: 'voided', payment: before }
+  const known = await cancelPayment(client, paymentId, remaining())
+  if (known.status !== 'captured') return { status: 'voided', payment: known }
 
+  const made = await listRefunds(client, paymentId, remaining())
+  const before = withRefunds(known, made)
   const left = before.captured - before.refunded
-  if (left > 0) {
-    const failures = (await listRefunds(client, paymentId, remaining())).filter(({ status }) => status === 'failed')
-    // A key goes with one body, and keeps a refund that failed: another amount, or another try after a failure, is another
-    // refund. More than was captured is never given back: that Razorpay refuses.
-    const key = refundKeyOf(`${call.key}:${left}:${failures.length}`)
-    const reply = await client.post(
-      refundsOf(paymentId),
-      refundBody({ ...payment, amount: left }, call.key),
-      remaining(),
-      key,
-    )
-    if (reply.ok) assertNotFailed(readAs(refundSchema, reply.body))
-    // A 400 may only say that somebody else was faster.
-    else if (reply.status !== 400 || (await getPayment(client, paymentId, remaining())).refunded === before.refunded)
-      throw refusal(reply)
-  }
-  // A refund under way counts as given back in the payment's amount; it may still fail. Listed before the payment is read: one
-  // that fails in between is missing there.
-  const refunds = await listRefunds(client, paymentId, remaining())
-  const after = withPending(await getPayment(client, paymentId, remaining()), refunds)
+  if (left <= 0) return { status: 'refunded', payment: before }
+  const failures = made.filter(({ status }) => status === 'failed')
+  // A key goes with one body, and keeps a refund that failed: another amount, or another try after a failure, is another
+  // refund. More than was captured is never given back: that Razorpay refuses.
+  const key = refundKeyOf(`${call.key}:${left}:${failures.length}`)
+  const reply = await client.post(
+    refundsOf(paymentId),
+    refundBody({ ...payment, amount: left }, call.key),
+    remaining(),
+    key,
+  )
+  if (reply.ok) assertNotFailed(readAs(refundSchema, reply.body))
+  const after = await getPaymentAndRefunds(client, paymentId, remaining())
+  // A 400 may only say that somebody else was faster.
+  if (!reply.ok && (reply.status !== 400 || after.refunded === before.refunded)) throw refusal(reply)
   if (after.refunded < after.captured)
     throw notYet('refund_incomplete', `${after.captured - after.refunded} are still taken`)
   return { status: 'refunded', payment: after }

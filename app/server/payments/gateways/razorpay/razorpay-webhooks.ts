@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { WebhookEvent, WebhookReading, WebhookRequest } from '../gateway.ts'
+import { unixSeconds } from '../gateway-request.ts'
 import { orderSchema, pageOf, paymentSchema, refundSchema, toCheckout, toPayment } from './razorpay-objects.ts'
 import { verifyWebhookSignature } from './razorpay-signatures.ts'
 
@@ -7,7 +8,7 @@ const entity = z.object({ entity: z.unknown() }).optional()
 const eventSchema = z.object({
   entity: z.literal('event'),
   event: z.string().min(1),
-  created_at: z.int(),
+  created_at: unixSeconds,
   payload: z.object({ payment: entity, order: entity, refund: entity }),
 })
 

@@ -50,7 +50,7 @@ export const refundSchema = z.object({
   id: z.string(),
   object: z.literal('refund'),
   amount: z.int(),
-  failure_reason: z.string().optional(),
+  failure_reason: z.string().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   status: z.enum(['pending', 'requires_action', 'succeeded', 'failed', 'canceled']),
 })

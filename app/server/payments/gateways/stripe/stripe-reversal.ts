@@ -24,18 +24,24 @@ export async function getIntent(client: StripeClient, paymentId: string, call: G
   return readAs(intentSchema, reply.body)
 }
 
-/** With what of its refunds is still on its way: the charge counts those as given back. */
+/** With what went back of it, or is on its way. */
 export async function getPayment(client: StripeClient, paymentId: string, call: GatewayCall): Promise<Payment> {
   const remaining = withinDeadline(call)
-  const payment = toPayment(await getIntent(client, paymentId, remaining()))
-  return payment.refunded === 0 ? payment : withPending(payment, await listRefunds(client, paymentId, remaining()))
+  return withRefunds(client, await getIntent(client, paymentId, remaining()), remaining())
 }
 
-function withPending(payment: Payment, refunds: readonly StripeRefund[]): Payment {
-  const refundPending = refunds
-    .filter((one) => toRefundResult(one).status === 'processing')
-    .reduce((total, { amount }) => total + amount, 0)
-  return refundPending === 0 ? payment : { ...payment, refundPending }
+/**
+ * By Stripe's list of refunds. The charge counts them all when they are made; whether it goes on counting one that has failed
+ * since, or was cancelled, is not documented.
+ */
+async function withRefunds(client: StripeClient, intent: StripeIntent, call: GatewayCall): Promise<Payment> {
+  const payment = toPayment(intent)
+  if (payment.refunded === 0) return payment
+  const refunds = await listRefunds(client, intent.id, call)
+  const sumOf = (status: RefundResult['status']) =>
+    refunds.filter((one) => toRefundResult(one).status === status).reduce((total, { amount }) => total + amount, 0)
+  const refundPending = sumOf('processing')
+  return { ...payment, refunded: sumOf('refunded') + refundPending, ...(refundPending > 0 && { refundPending }) }
 }
 
 /** Cancels an intent; one that cannot be cancelled any more is answered as it is. */
@@ -68,22 +74,17 @@ export async function reversePayment(
   if (intent.status !== 'succeeded')
     throw notYet('payment_in_flux', `the payment is ${intent.status} and cannot be cancelled`)
 
-  const before = toPayment(intent)
-  if (before.refunded < before.captured) {
-    const result = readRefund(
-      await postPastStoredFailures(client, 'refunds', refundForm(payment, call.key), remaining()),
-    )
-    if (result.status === 'failed') {
-      throw new GatewayError('stripe', 'refused', result.code, `the refund ${result.refundId} failed`)
-    }
-  }
-  // A refund under way counts as given back in the charge's amount; it may still fail. Listed before the charge is read: one
-  // that fails in between is missing there.
-  const refunds = await listRefunds(client, paymentId, remaining())
-  const after = withPending(toPayment(await getIntent(client, paymentId, remaining())), refunds)
-  if (after.refunded < after.captured)
-    throw notYet('refund_incomplete', `${after.captured - after.refunded} are still taken`)
-  return { status: 'refunded', payment: after }
+  const before = await withRefunds(client, intent, remaining())
+  if (before.refunded >= before.captured) return { status: 'refunded', payment: before }
+  const result = readRefund(await postPastStoredFailures(client, 'refunds', refundForm(payment, call.key), remaining()))
+  if (result.status === 'failed')
+    throw new GatewayError('stripe', 'refused', result.code, `the refund ${result.refundId} failed`)
+  const after = await getPayment(client, paymentId, remaining())
+  if (after.refunded >= after.captured) return { status: 'refunded', payment: after }
+  const left = `${after.captured - after.refunded} are still taken`
+  // One that has failed since, and that Stripe counts all the same: it takes no other.
+  if (result.status === 'already_refunded') throw new GatewayError('stripe', 'refused', 'refund_failed', left)
+  throw notYet('refund_incomplete', left)
 }
 
 export async function refund(client: StripeClient, request: RefundRequest, call: GatewayCall): Promise<RefundResult> {

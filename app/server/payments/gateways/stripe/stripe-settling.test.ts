@@ -227,6 +227,41 @@ describe('undo', () => {
 })
 
 describe('refund', () => {
+  it.each([
+    ['pending', undefined, {}, { refunded: 4200, refundPending: 4200 }],
+    ['arrived', 'succeeded', {}, { refunded: 4200 }],
+    ['failed', 'failed', {}, { refunded: 0 }],
+    ['cancelled', 'canceled', {}, { refunded: 0 }],
+    ['failed, and the charge goes on counting it', 'failed', { counted: true }, { refunded: 0 }],
+  ])('that is %s is told as that, by the list of refunds', async (_name, outcome, more, told) => {
+    const { payment } = (await gateway.charge(request(), call('k1'))) as { payment: { id: string } }
+    stripe.faults.add({ match: { method: 'POST', path: '/v1/refunds' }, faults: [{ kind: 'processing' }] })
+    expect(await gateway.refund({ paymentId: payment.id }, call('r1'))).toMatchObject({ status: 'processing' })
+    const [made] = stripe.book.refunds.keys()
+    if (outcome !== undefined)
+      await fetch(`${stripe.url}/_control/refunds/${made}/settle`, {
+        method: 'POST',
+        body: JSON.stringify({ outcome, ...more }),
+      })
+    const { refunded, refundPending } = await gateway.getPayment(payment.id, call('g1'))
+    expect({ refunded, ...(refundPending !== undefined && { refundPending }) }).toEqual(told)
+  })
+
+  it('is refused where the gateway counts one that has failed: nobody waits for another', async () => {
+    const { payment } = (await gateway.charge(request(), call('k1'))) as { payment: { id: string } }
+    await gateway.refund({ paymentId: payment.id }, call('r1'))
+    const [made] = stripe.book.refunds.keys()
+    await fetch(`${stripe.url}/_control/refunds/${made}/settle`, {
+      method: 'POST',
+      body: JSON.stringify({ outcome: 'failed', counted: true }),
+    })
+    expect(await failure(gateway.reverse({ paymentId: payment.id }, call('u1')))).toMatchObject({
+      kind: 'refused',
+      code: 'refund_failed',
+      retryable: false,
+    })
+  })
+
   it('gives back part under its own key, and is found by it', async () => {
     const { payment } = (await gateway.charge(request(), call('k1'))) as { payment: { id: string } }
     const refund = { paymentId: payment.id, amount: 1000 }

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { WebhookEvent, WebhookReading, WebhookRequest } from '../gateway.ts'
+import { unixSeconds } from '../gateway-request.ts'
 import { intentSchema, refundedChargeSchema, refundEventSchema, toCheckout, toPayment } from './stripe-objects.ts'
 
 /** Seconds that a signature stays good; the future side is not limited, as in Stripe's own libraries. */
@@ -32,7 +33,7 @@ const eventSchema = z.object({
   id: z.string().min(1),
   object: z.literal('event'),
   type: z.string(),
-  created: z.int(),
+  created: unixSeconds,
   data: z.object({ object: z.looseObject({ object: z.string().optional() }) }),
 })
 
