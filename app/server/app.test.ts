@@ -46,6 +46,9 @@ test('bad input is a clear problem and stores nothing', async () => {
     ['JSON that is cut', 400, 'malformed_request', '{"productId":', json],
     ['a prototype', 400, 'malformed_request', '{"__proto__": {"role": "admin"}}', json],
     ['another media type', 415, 'unsupported_media_type', '<add/>', { 'content-type': 'text/xml' }],
+    ['JSON said to be text', 415, 'unsupported_media_type', JSON.stringify(add), { 'content-type': 'text/plain' }],
+    ['bytes that are not UTF-8', 400, 'malformed_request', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), json],
+    ['nothing where there has to be something', 422, 'input_invalid', '', json],
     ['a body over the limit', 413, 'body_too_large', JSON.stringify({ productId: 'x'.repeat(300_000) }), json],
   ]
   const before = await rows()
@@ -80,6 +83,20 @@ test('every route is documented, with its policies, and every code has its page 
   const served = routesOf(shop.app).filter((route) => !/^(HEAD|OPTIONS|TRACE) |^GET \/(docs|openapi\.json)/.test(route))
   expect(served.length).toBeGreaterThan(35)
   expect(documented.toSorted()).toEqual(served.toSorted())
+  // What a route may answer is said: how it ends well, with its media type where there is a body, and problems.
+  for (const [path, methods] of Object.entries<Record<string, any>>(api.paths))
+    for (const [method, { responses }] of Object.entries(methods)) {
+      const { default: problem, ...others } = responses
+      expect([method, path, Object.keys(problem.content)]).toEqual([method, path, ['application/problem+json']])
+      const good = Object.keys(others).filter((status) => status < '400')
+      expect([method, path, good.length > 0]).toEqual([method, path, true])
+      const empty = good.filter((status) => others[status].content === undefined)
+      expect(
+        empty.filter((status) => !/^(204|30[34])$/.test(status)).map((status) => `${status} ${method} ${path}`),
+      ).toEqual(path === '/api/auth/password/forgot' ? ['202 post /api/auth/password/forgot'] : [])
+      if (path.endsWith('/events'))
+        expect([path, Object.keys(others[200].content)]).toEqual([path, ['text/event-stream']])
+    }
   // Every write is an operation, or speaks of one.
   const writes = Object.entries<Record<string, Record<string, unknown>>>(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods)
@@ -113,6 +130,22 @@ test('every route is documented, with its policies, and every code has its page 
     accept: 'text/html',
   })
   expect([page.status, /dir="rtl"/.test(page.text)]).toEqual([200, true])
+})
+
+test('a body that is empty is none, although its type was said, as clients do that say it with every request', async () => {
+  const json = { 'content-type': 'application/json' }
+  const { send } = await shop.newShopper()
+  await send('POST', '/api/cart/add', { productId, quantity: 1 })
+  expect((await send('DELETE', '/api/cart', '', json)).body.items).toEqual([])
+  expect((await send('POST', '/api/operations/empty/cancel', '', json)).body).toMatchObject({ outcome: 'cancelled' })
+})
+
+test('a 401 says how to be let in', async () => {
+  for (const reply of [
+    await shop.send('GET', '/api/cart'),
+    await shop.send('POST', '/api/auth/login', { email: 'nobody@example.com', password: 'no password' }),
+  ])
+    expect([reply.status, reply.headers['www-authenticate']]).toEqual([401, 'Bearer'])
 })
 
 test("answers carry a request id, the caller's own where it is fit to be logged", async () => {
@@ -204,6 +237,12 @@ test('the built pages are served, with the entry page for what a browser asks; o
       const reply = await send('GET', url, undefined, html)
       expect([url, reply.status >= 400 || reply.text === '<title>Pantry</title>']).toEqual([url, true])
     }
+    for (const url of ['/api//cart', '//api/cart', `/${'a'.repeat(300)}`]) {
+      const reply = await send('GET', url, undefined, { accept: 'application/json' })
+      expect([url, reply.status, reply.body?.code]).toEqual([url, 404, 'not_found'])
+    }
+    const own = await send('GET', '/api/products', undefined, { origin: shop.composed.publicUrl() })
+    expect(own.headers['access-control-allow-origin']).toBe(shop.composed.publicUrl())
     const admitted = await send('GET', '/api/products', undefined, { origin: 'https://shop.example.com' })
     expect(admitted.headers['access-control-allow-origin']).toBe('https://shop.example.com')
     const exposed = String(admitted.headers['access-control-expose-headers'])

@@ -1,26 +1,27 @@
 import { existsSync } from 'node:fs'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import fastifyStatic from '@fastify/static'
+import fastifyStatic, { type FastifyStaticOptions } from '@fastify/static'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { refuse, uuidv7 } from 'safepoint'
-import { headers } from 'safepoint/protocol'
+import { isSafepointError, refuse, uuidv7 } from 'safepoint'
+import { headers, type Problem } from 'safepoint/protocol'
 import { problemServerOptions, safepointFastify } from 'safepoint/fastify'
 import { z } from 'zod'
 import type { DemoAccount } from './accounts/accounts.ts'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
 import { demoAccountsRoute } from './accounts/demo-accounts.routes.ts'
-import { authenticate, caller } from './accounts/authenticate.ts'
+import { authenticate, caller, requireOwner } from './accounts/authenticate.ts'
 import { addressesRoutes } from './addresses/addresses.routes.ts'
 import { cartRoutes } from './cart/cart.routes.ts'
 import { catalogAdminRoutes } from './catalog/catalog-admin.routes.ts'
 import { catalogRoutes } from './catalog/catalog.routes.ts'
 import type { Composed } from './compose.ts'
 import { originTest } from './cors.ts'
+import { endWithToken } from './events/end-with-token.ts'
 import { eventsRoutes } from './events/events.routes.ts'
-import { documentedRead, jsonSchema } from './http.ts'
+import { documentedRead, jsonSchema, readJsonBodies } from './http.ts'
 import { inventoryRoutes } from './inventory/inventory.routes.ts'
 import type { Logger } from './log.ts'
 import { mailRoutes } from './mail/mail.routes.ts'
@@ -72,6 +73,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (!reply.hasHeader('cache-control') && request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
     // A 503 says when to come back, also one that was stored as an operation's last word (RFC 9110 section 15.6.4).
     if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', 5)
+    // RFC 9110 section 15.5.2.
+    if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer')
   })
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request
@@ -86,7 +89,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       directives: {
         defaultSrc: ["'self'"],
         imgSrc: ["'self'", 'data:'],
-        styleSrc: ["'self'", "'unsafe-inline'"],
+        styleSrc: ["'self'"],
         // A gateway whose page is opened by posting a form.
         formAction: ["'self'", ...formOrigins(composed)],
         // It would send a page opened over plain HTTP elsewhere for its own scripts.
@@ -95,9 +98,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   })
   const admits = originTest(corsOrigins, { allowSharedHosting: corsSharedHosting === 'allow' })
+  const isOwn = (origin: string) => origin === new URL(composed.publicUrl()).origin
   await app.register(cors, {
-    // Without an Origin, or from our own pages, there is nothing to allow.
-    origin: (origin, done) => done(null, origin !== undefined && admits(origin)),
+    origin: (origin, done) => done(null, origin !== undefined && (isOwn(origin) || admits(origin))),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: [
       'authorization',
@@ -124,12 +127,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 
-  authenticate(app, pantry.tokens, pantry.database)
+  readJsonBodies(app)
+  authenticate(app, pantry)
   if (options.rateLimits) await limitRates(app, options.rateLimits)
   await app.register(safepointFastify, {
     safepoint: pantry.safepoint,
     caller,
     problems,
+    operationsRoute: { onRequest: [requireOwner, endWithToken] },
+    onProblem: tellStored,
     toJsonSchema: (schema: z.ZodType, io) => jsonSchema(schema, io),
     notFoundHandler: false,
   })
@@ -184,8 +190,10 @@ function health(app: FastifyInstance, { composed, refusing }: AppOptions): void 
 async function pages(app: FastifyInstance, webRoot: string | undefined): Promise<void> {
   const built = webRoot !== undefined && existsSync(webRoot)
   if (built) {
-    await app.register(fastifyStatic, {
+    const files: FastifyStaticOptions = {
       root: webRoot,
+      // The build lays them beside the files.
+      preCompressed: true,
       // The names of built files change with their content; the entry page's does not.
       setHeaders: (reply, file) => {
         void reply.header(
@@ -194,6 +202,15 @@ async function pages(app: FastifyInstance, webRoot: string | undefined): Promise
         )
       },
       cacheControl: false,
+    }
+    // For `reply.sendFile`.
+    await app.register(fastifyStatic, { ...files, serve: false })
+    await app.register(async (scope) => {
+      // 403 is what it says of names that no file could have, such as `//` or 300 letters: they are as unknown as any other.
+      scope.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) =>
+        error.statusCode === 403 ? reply.callNotFound() : reply.problem(error),
+      )
+      await scope.register(fastifyStatic, { ...files, decorateReply: false })
     })
   }
   app.setNotFoundHandler((request, reply) => {
@@ -202,6 +219,18 @@ async function pages(app: FastifyInstance, webRoot: string | undefined): Promise
       return reply.sendFile('index.html')
     return reply.problem(refuse('not_found', 'No such route.'))
   })
+}
+
+/**
+ * Of an operation that has failed the details are stored, and what they say of when to come back, of the version and of how often
+ * it was tried is told at its first answer and at each replay.
+ */
+function tellStored(problem: Problem, _request: unknown, error: unknown): void {
+  if (!isSafepointError(error)) return
+  for (const name of ['retryAfterMs', 'currentVersion', 'attempts'] as const) {
+    const stored = error.details[name]
+    if (problem[name] === undefined && typeof stored === 'number') Object.assign(problem, { [name]: stored })
+  }
 }
 
 const formOrigins = ({ gateways }: Composed): string[] =>

@@ -1,6 +1,7 @@
 import { createSafepoint, type AnyOperation, type Safepoint, type SqlTransaction } from 'safepoint'
 import { changePassword } from './accounts/change-password.ts'
 import { changeProfile } from './accounts/change-profile.ts'
+import { closeAccount } from './accounts/close-account.ts'
 import { endSession } from './accounts/end-session.ts'
 import { openSession } from './accounts/open-session.ts'
 import { registerAccount } from './accounts/register-account.ts'
@@ -36,6 +37,7 @@ import type { OfferedGateways } from './payments/offered-gateways.ts'
 import { sweepPaymentsJob } from './payments/settle-later.ts'
 import { applyEvents } from './payments/webhooks/apply-events.ts'
 import { applyEventsJob } from './payments/webhooks/receive-event.ts'
+import { stripWebhooks, stripWebhooksJob } from './payments/webhooks/strip-webhooks.ts'
 import { webhookOperations } from './payments/webhooks/webhook-operations.ts'
 import { wishlistOperations } from './wishlist/wishlist-operations.ts'
 
@@ -63,10 +65,18 @@ export interface Parts {
   readonly mailBackOff?: readonly number[]
   /** How often an event of a gateway is tried. Default: for about a day. */
   readonly webhookTries?: number
+  /** How long the payload of an event is kept once it was applied, in days. */
+  readonly webhookPayloadDays?: number
 }
 
 /** Every job that is ever enqueued. */
-export const jobNames: readonly string[] = [sendMailsJob, expireOrdersJob, sweepPaymentsJob, applyEventsJob]
+export const jobNames: readonly string[] = [
+  sendMailsJob,
+  expireOrdersJob,
+  sweepPaymentsJob,
+  applyEventsJob,
+  stripWebhooksJob,
+]
 
 /** The operations of all domains and the engine that runs them; the same in a server and in a worker. */
 export function compose(parts: Parts) {
@@ -89,6 +99,7 @@ export function compose(parts: Parts) {
       requestPasswordReset,
       resetPassword,
       changePassword,
+      closeAccount,
     },
     cart: {
       addCartItem: addCartItem({ currency }),
@@ -137,6 +148,7 @@ export function compose(parts: Parts) {
     expireOrders(safepoint, operations.orders.expireOrder),
     sweepPayments({ safepoint, settlePayment, log }),
     webhooks.job,
+    stripWebhooks({ database, days: parts.webhookPayloadDays, log }),
   ]
   const catalog = cacheCatalog({ database, bus: safepoint.bus })
   return { pantry, operations, catalog, retries, mails, publicUrl, jobs, gateways, webhooks }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import type { SmtpConfig } from './mail/smtp-relay.ts'
 import { defaultBreaker, type BreakerSettings } from './payments/gateway-breaker.ts'
+import { defaultPayloadDays } from './payments/webhooks/strip-webhooks.ts'
 import { defaultTries } from './payments/webhooks/webhook-events.ts'
 
 const flag = z.enum(['on', 'off'])
@@ -54,6 +55,7 @@ const environment = z.object({
   GATEWAY_BREAKER_WINDOW_MS: milliseconds(1000, 3600_000).default(defaultBreaker.window),
   GATEWAY_BREAKER_OPEN_MS: milliseconds(100, 3600_000).default(defaultBreaker.open),
   WEBHOOK_TRIES: z.coerce.number().int().min(1).max(1000).default(defaultTries),
+  WEBHOOK_PAYLOAD_DAYS: z.coerce.number().int().min(1).max(3650).default(defaultPayloadDays),
   LOG_LEVEL: level.default('info'),
   LOG_FILE: z.string().min(1).optional(),
 })
@@ -93,6 +95,8 @@ export interface Config {
   readonly gatewayBreaker: BreakerSettings
   /** `WEBHOOK_TRIES`: how often a webhook event is tried until it is a dead letter. Default 35, which is about a day. */
   readonly webhookTries: number
+  /** `WEBHOOK_PAYLOAD_DAYS`: how long what a gateway told is kept once it was applied. Default 30; what was given up stays. */
+  readonly webhookPayloadDays: number
   readonly logLevel: z.output<typeof level>
   readonly logFile: string | undefined
   /** What the settings of outside services are read from. */
@@ -155,6 +159,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       open: data.GATEWAY_BREAKER_OPEN_MS,
     },
     webhookTries: data.WEBHOOK_TRIES,
+    webhookPayloadDays: data.WEBHOOK_PAYLOAD_DAYS,
     logLevel: data.LOG_LEVEL,
     logFile: data.LOG_FILE,
     env: given,

@@ -68,6 +68,24 @@ const accountProblems: ProblemTable = {
     },
     remedy: 'Try again, or ask for a link to a new one.',
   },
+  account_unsettled: {
+    status: 409,
+    title: { en: 'Orders not settled', he: 'יש הזמנות שטרם הסתיימו' },
+    detail: {
+      en: 'Money of an order of this account may still come or go; `orders` says of which. Nothing was erased.',
+      he: 'ייתכן שכסף של הזמנה בחשבון זה עוד יגבה או יוחזר; `orders` אומר של אילו. דבר לא נמחק.',
+    },
+    remedy: 'Pay or cancel these orders, or wait until they are decided, and ask again.',
+  },
+  last_administrator: {
+    status: 409,
+    title: { en: 'The last administrator', he: 'המנהל האחרון' },
+    detail: {
+      en: 'This is the only administrator there is; a shop without one could not be run. Nothing was erased.',
+      he: 'זה המנהל היחיד; אי אפשר לנהל חנות בלי מנהל. דבר לא נמחק.',
+    },
+    remedy: 'Make somebody else an administrator first.',
+  },
   busy: {
     status: 503,
     title: { en: 'Busy at the moment', he: 'עמוס כרגע' },

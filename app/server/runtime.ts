@@ -50,6 +50,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     publicUrl,
     log: areaLog(log, 'operations', config.env),
     webhookTries: config.webhookTries,
+    webhookPayloadDays: config.webhookPayloadDays,
     engine: {
       ...(config.operationLease !== undefined && { lease: config.operationLease }),
       ...(config.conflictAttempts !== undefined && { attempts: config.conflictAttempts }),

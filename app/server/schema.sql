@@ -19,6 +19,7 @@ table account
   constraint account_locale CHECK ((locale = ANY (ARRAY['en'::text, 'he'::text])))
   constraint account_pkey PRIMARY KEY (id)
   constraint account_role CHECK ((role = ANY (ARRAY['customer'::text, 'admin'::text])))
+  INDEX account_admin ON pantry.account USING btree (id) WHERE ((role = 'admin'::text) AND (closed_at IS NULL))
   UNIQUE INDEX account_email ON pantry.account USING btree (email_key) WHERE (closed_at IS NULL)
 
 table address
@@ -42,6 +43,7 @@ table address
   constraint address_pkey PRIMARY KEY (id)
   INDEX address_of ON pantry.address USING btree (account_id, id)
   UNIQUE INDEX address_once ON pantry.address USING btree (account_id, content_key) WHERE (deleted_at IS NULL)
+  TRIGGER address_account_open AFTER INSERT ON pantry.address FOR EACH ROW EXECUTE FUNCTION pantry.account_open()
 
 table cart with (fillfactor=70)
   column id uuid not null
@@ -57,6 +59,7 @@ table cart with (fillfactor=70)
   INDEX cart_imported ON pantry.cart USING btree (account_id, id) WHERE (state = 'imported'::text)
   INDEX cart_of ON pantry.cart USING btree (account_id, id)
   UNIQUE INDEX cart_active ON pantry.cart USING btree (account_id) WHERE (state = 'active'::text)
+  TRIGGER cart_account_open AFTER INSERT ON pantry.cart FOR EACH ROW EXECUTE FUNCTION pantry.account_open()
 
 table cart_item with (fillfactor=70)
   column id uuid not null
@@ -168,7 +171,9 @@ table orders
   INDEX orders_of_account ON pantry.orders USING btree (account_id, id DESC)
   INDEX orders_unpaid ON pantry.orders USING btree (reserved_until) WHERE (status = ANY (ARRAY['pending'::text, 'awaiting_payment'::text, 'failed'::text]))
   TRIGGER order_move BEFORE INSERT OR UPDATE ON pantry.orders FOR EACH ROW EXECUTE FUNCTION pantry.order_move()
+  TRIGGER order_redact BEFORE UPDATE ON pantry.orders FOR EACH ROW WHEN (((old.status = 'completed'::text) AND (old.fulfilment = 'none'::text) AND ((new.status <> 'completed'::text) OR (new.fulfilment <> 'none'::text)))) EXECUTE FUNCTION pantry.order_redact()
   TRIGGER order_remember AFTER INSERT OR UPDATE ON pantry.orders FOR EACH ROW EXECUTE FUNCTION pantry.order_remember()
+  TRIGGER orders_account_open AFTER INSERT ON pantry.orders FOR EACH ROW EXECUTE FUNCTION pantry.account_open()
 
 table password_reset
   column id uuid not null
@@ -208,17 +213,19 @@ table payment
   column owed_amount bigint not null default 0
   column aside_amount bigint not null default 0
   column look_at timestamp with time zone
+  column pending_amount bigint not null default 0
   constraint payment_amount CHECK ((amount >= 0))
   constraint payment_aside CHECK (((aside_amount >= 0) AND (aside_amount <= refunded_amount)))
   constraint payment_order_id_fkey FOREIGN KEY (order_id) REFERENCES pantry.orders(id)
   constraint payment_owed CHECK ((owed_amount >= 0))
+  constraint payment_pending CHECK (((pending_amount >= 0) AND (pending_amount <= refunded_amount)))
   constraint payment_pkey PRIMARY KEY (id)
   constraint payment_refunded CHECK (((refunded_amount >= 0) AND (refunded_amount <= captured_amount)))
   constraint payment_status CHECK ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'refunding'::text, 'refunded'::text])))
   INDEX payment_handled ON pantry.payment USING btree (id) WHERE (handled_by IS NOT NULL)
   INDEX payment_of_order ON pantry.payment USING btree (order_id, id)
   INDEX payment_owing ON pantry.payment USING btree (id) WHERE (owed_amount > 0)
-  INDEX payment_watched ON pantry.payment USING btree (looked_at NULLS FIRST) WHERE ((handled_by IS NULL) AND ((status = ANY (ARRAY['requires_action'::text, 'processing'::text, 'refunding'::text])) OR page_open OR (unwanted AND (status = 'captured'::text)) OR (owed_amount > 0) OR (look_at IS NOT NULL)))
+  INDEX payment_watched ON pantry.payment USING btree (looked_at NULLS FIRST) WHERE ((handled_by IS NULL) AND ((status = ANY (ARRAY['requires_action'::text, 'processing'::text, 'refunding'::text])) OR page_open OR (unwanted AND (status = 'captured'::text)) OR (owed_amount > 0) OR (pending_amount > 0) OR (look_at IS NOT NULL)))
   UNIQUE INDEX payment_live ON pantry.payment USING btree (order_id) WHERE ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'refunding'::text])) AND (NOT unwanted))
   UNIQUE INDEX payment_of_gateway ON pantry.payment USING btree (gateway, gateway_reference) WHERE (gateway_reference IS NOT NULL)
   UNIQUE INDEX payment_of_page ON pantry.payment USING btree (gateway, page_id) WHERE (page_id IS NOT NULL)
@@ -305,6 +312,7 @@ table session
   constraint session_revoked CHECK (((revoked_at IS NULL) = (revoked_because IS NULL)))
   constraint session_revoked_because CHECK ((revoked_because = ANY (ARRAY['logout'::text, 'token_reused'::text, 'password_changed'::text, 'account_closed'::text, 'administrator'::text])))
   INDEX session_of ON pantry.session USING btree (account_id)
+  INDEX session_revoked ON pantry.session USING btree (revoked_at) WHERE (revoked_at IS NOT NULL)
 
 table stock with (fillfactor=70)
   column variant_id uuid not null
@@ -361,7 +369,7 @@ table webhook_event with (fillfactor=85)
   column gateway_reference text
   column page_id text
   column order_id text
-  column payload bytea not null
+  column payload bytea
   column state text not null
   column round integer not null default 1
   column tries integer not null default 0
@@ -380,6 +388,7 @@ table webhook_event with (fillfactor=85)
   INDEX webhook_event_for_order ON pantry.webhook_event USING btree (gateway, order_id) WHERE (state = 'waiting'::text)
   INDEX webhook_event_for_page ON pantry.webhook_event USING btree (gateway, page_id) WHERE (state = 'waiting'::text)
   INDEX webhook_event_for_payment ON pantry.webhook_event USING btree (gateway, gateway_reference) WHERE (state = 'waiting'::text)
+  INDEX webhook_event_payload ON pantry.webhook_event USING btree (COALESCE(applied_at, received_at)) WHERE ((payload IS NOT NULL) AND (state = ANY (ARRAY['applied'::text, 'ignored'::text])))
 
 table wish
   column account_id uuid not null
@@ -388,6 +397,21 @@ table wish
   constraint wish_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id) ON DELETE CASCADE
   constraint wish_pkey PRIMARY KEY (account_id, product_id)
   constraint wish_product_id_fkey FOREIGN KEY (product_id) REFERENCES pantry.product(id)
+  TRIGGER wish_account_open AFTER INSERT ON pantry.wish FOR EACH ROW EXECUTE FUNCTION pantry.account_open()
+
+CREATE OR REPLACE FUNCTION pantry.account_open()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from pantry.account where id = new.account_id and closed_at is null for key share;
+  if not found then
+    -- serialization_failure: done again from its beginning, the request finds the account closed
+    raise exception 'account % is closed', new.account_id using errcode = '40001';
+  end if;
+  return null;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION pantry.order_move()
  RETURNS trigger
@@ -420,6 +444,18 @@ begin
     end) then
       raise exception 'an order cannot go from % to %', old.status, new.status using errcode = 'SP002';
     end if;
+  end if;
+  return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION pantry.order_redact()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from pantry.account where id = new.account_id and closed_at is not null) then
+    new.shipping_address := pantry.redacted_address(new.shipping_address);
   end if;
   return new;
 end
@@ -498,4 +534,12 @@ begin
   from pantry.payment_history where payment_id = new.id;
   return null;
 end
+$function$
+
+CREATE OR REPLACE FUNCTION pantry.redacted_address(address jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select jsonb_build_object('name', '(erased)', 'line1', '(erased)', 'city', '(erased)', 'postalCode', '(erased)', 'country', address -> 'country')
 $function$

@@ -179,18 +179,19 @@ export async function exchangeToken(
   return rows[0]
 }
 
-/** Ends a session, once. */
+/** Ends a session; `false`: it had ended. */
 export async function revokeSession(
   tx: SqlTransaction,
   sessionId: string,
   because: 'logout' | 'token_reused',
-): Promise<void> {
-  await tx.query({
+): Promise<boolean> {
+  const { rowCount } = await tx.query({
     name: 'accounts_revoke_session',
     text: `update pantry.session set revoked_at = clock_timestamp(), revoked_because = $2::text
       where id = $1::uuid and revoked_at is null`,
     values: [sessionId, because],
   })
+  return rowCount === 1
 }
 
 export interface LiveSession {

@@ -3,14 +3,16 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { refuse, type AnyOperation } from 'safepoint'
 import { languageOf } from 'safepoint/fastify'
 import { z } from 'zod'
-import { documentedRead, parseRequest } from '../http.ts'
+import { documentedRead, parseRequest, sendUnder } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import { emailKeyOf, emailScopeOf, refreshGrace, sessionScopeOf } from './accounts.ts'
 import { findAccount, findCredentials, findTokenStanding, type TokenStanding } from './accounts.queries.ts'
 import { credentials, presentedToken, registration, signedIn, user, userOf } from './accounts.schema.ts'
-import { identityOf, requireAccount } from './authenticate.ts'
+import { findIdentity, identityOf, requireAccount, requireAccountOrClosed } from './authenticate.ts'
 import { changeProfile } from './change-profile.ts'
+import { closeAccount } from './close-account.ts'
 import { endSession } from './end-session.ts'
+import { exportRoute } from './export.routes.ts'
 import type { openSession } from './open-session.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { passwordsRoutes } from './passwords.routes.ts'
@@ -115,21 +117,28 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     operation: endSession as AnyOperation,
     key: (request) => `logout ${presented(request).standing.sessionId}`,
     scope: async (request) => {
-      const { standing } = await rememberStanding(request, { live: false })
+      const { standing } = rememberOwnSession(request) ?? (await rememberStanding(request, { live: false }))
       return { scope: sessionScopeOf(standing.sessionId), actor: standing.accountId }
     },
     fingerprintOf: () => null,
     input: (request) => ({ sessionId: presented(request).standing.sessionId, because: 'logout' as const }),
-    schema: { summary: 'Log out on this device', tags, security: [], body: bodyOf(presentedToken), status: 204 },
+    schema: {
+      summary: 'Log out on this device',
+      description: 'Ends the session of the refresh token; without a body that of the access token.',
+      tags,
+      security: [],
+      body: bodyOf(presentedToken.partial()),
+      status: 204,
+    },
   })
 
   app.get(
     '/api/me',
-    { ...documentedRead({ summary: 'Who I am', tags, response: user }), onRequest: requireAccount },
+    { ...documentedRead({ summary: 'Who I am', tags, response: user, tagged: true }), onRequest: requireAccount },
     async (request, reply) => {
       const account = await findAccount(database, identityOf(request).accountId)
       if (!account) throw refuse('unauthenticated', 'This account is closed.')
-      return reply.header('etag', `"${account.version}"`).send(userOf(account))
+      return sendUnder(reply, `"${account.version}"`, JSON.stringify(userOf(account)))
     },
   )
 
@@ -142,7 +151,23 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     schema: { summary: 'Change my profile', tags, response: user },
   })
 
+  app.operation({
+    method: 'DELETE',
+    url: '/api/me',
+    operation: closeAccount,
+    key: 'optional',
+    onRequest: requireAccountOrClosed,
+    schema: {
+      summary: 'Close my account',
+      description:
+        'Erases the person: name, e-mail address, password, addresses, wishlist, carts. Orders stay for the books without them, and so does the billing address of what was paid. Ends every session at once; the e-mail address can be registered anew.',
+      tags,
+      status: 204,
+    },
+  })
+
   passwordsRoutes(app, pantry)
+  exportRoute(app, pantry)
 
   interface Presented {
     readonly token: string
@@ -160,6 +185,16 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     if (tokenId === undefined || !standing || (live && !standing.live))
       throw refuse('token_invalid', 'This token is not valid.')
     const found = { token: refreshToken, tokenId, standing }
+    shown.set(request, found)
+    return found
+  }
+
+  /** Of who shows no refresh token, but is known by the access token. */
+  function rememberOwnSession(request: FastifyRequest): Presented | undefined {
+    const identity = Object.keys(request.body ?? {}).length === 0 ? findIdentity(request) : undefined
+    if (!identity) return undefined
+    const { sessionId, accountId } = identity
+    const found = { token: '', tokenId: '', standing: { sessionId, accountId, live: true, usedFor: null } }
     shown.set(request, found)
     return found
   }

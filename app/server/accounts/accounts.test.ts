@@ -36,6 +36,8 @@ describe('registering and logging in', () => {
     })
     const me = await shop.sendTo(shop, made.body.accessToken)('GET', '/api/me')
     expect([me.status, me.body, me.headers.etag]).toEqual([200, made.body.user, '"1"'])
+    const known = { 'if-none-match': '"1"' }
+    expect((await shop.sendTo(shop, made.body.accessToken)('GET', '/api/me', undefined, known)).status).toBe(304)
     const login = await elsewhere<SignedIn>('POST', '/api/auth/login', {
       email: ` ${who.email.toUpperCase()}`,
       password: who.password,
@@ -212,6 +214,20 @@ describe('refresh tokens', () => {
     expect((await refresh(body.refreshToken)).body.code).toBe('token_invalid')
     const replayed = await shop.send('POST', '/api/auth/login', { email, password }, key)
     expect([replayed.status, replayed.body.code]).toEqual([401, 'session_ended'])
+  })
+
+  test('who has only the access token at hand logs out with that, and of that session alone', async () => {
+    const { email, password } = await shop.newShopper()
+    const [left, stays] = await Promise.all(
+      [1, 2].map(async () => (await shop.send<SignedIn>('POST', '/api/auth/login', { email, password })).body),
+    )
+    for (const body of [undefined, {}]) {
+      const reply = await shop.sendTo(shop, left!.accessToken)('POST', '/api/auth/logout', body)
+      expect([body, reply.status]).toEqual([body, 204])
+    }
+    expect((await refresh(left!.refreshToken)).body.code).toBe('token_invalid')
+    expect((await refresh(stays!.refreshToken)).status).toBe(200)
+    expect((await shop.send('POST', '/api/auth/logout')).body.code).toBe('input_invalid')
   })
 })
 

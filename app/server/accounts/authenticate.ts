@@ -1,14 +1,17 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { refuse, type Caller } from 'safepoint'
-import type { Reader } from '../database.ts'
+import type { Pantry } from '../pantry.ts'
 import { scopeOf, type Identity } from './accounts.ts'
 import { findLiveSession, type LiveSession } from './accounts.queries.ts'
-import type { Tokens } from './tokens.ts'
+import { endedByClosing } from './ended-sessions.queries.ts'
+import { rememberEndedSessions, type EndedSessions } from './ended-sessions.ts'
 
 interface Known {
   readonly identity: Identity
+  readonly ended: EndedSessions
   /** What the session and its account are now, which the token cannot know. */
   readonly lookUp: () => Promise<LiveSession | undefined>
+  readonly endedByClosing: () => Promise<boolean>
 }
 
 type Shown = Known | { readonly error: unknown } | undefined
@@ -16,14 +19,20 @@ type Shown = Known | { readonly error: unknown } | undefined
 const shown = new WeakMap<FastifyRequest, Shown>()
 
 /** Reads the bearer token of each request. What is wrong with it is told where an account is needed, not on open routes. */
-export function authenticate(app: FastifyInstance, tokens: Tokens, database: Reader): void {
+export function authenticate(app: FastifyInstance, { tokens, database, safepoint: { bus } }: Pantry): void {
+  const ended = rememberEndedSessions({ database, bus })
   app.addHook('onRequest', async (request) => {
     const token = /^Bearer ([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (token === undefined) return
     shown.set(
       request,
       await tokens.verifyAccess(token).then(
-        (identity) => ({ identity, lookUp: () => findLiveSession(database, identity.sessionId) }),
+        (identity) => ({
+          identity,
+          ended,
+          lookUp: () => findLiveSession(database, identity.sessionId),
+          endedByClosing: () => endedByClosing(database, identity.sessionId),
+        }),
         (error: unknown) => ({ error }),
       ),
     )
@@ -54,9 +63,37 @@ export function caller(request: FastifyRequest): Caller {
   return { scope: scopeOf(accountId), actor: accountId }
 }
 
-/** A hook for routes that need an account: 401 before anything is read or stored. */
-export async function requireAccount(request: FastifyRequest): Promise<void> {
-  identityOf(request)
+/**
+ * A hook for routes that need an account: 401 before anything is read or stored, also where the session has ended and its token
+ * has not: by logging out, a new password, a token shown twice, or the closing of the account. A stream ends with the session.
+ */
+export async function requireAccount(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { identity, ended } = knownOf(request)
+  if (await ended.has(identity.sessionId)) throw refuse('unauthenticated', 'This session has ended.')
+  if (request.routeOptions.url?.endsWith('/events')) {
+    const { raw } = reply
+    // Cut, so that the client comes back and is told why.
+    raw.once(
+      'close',
+      ended.onEnd(identity.sessionId, () => raw.destroy()),
+    )
+  }
+}
+
+/**
+ * The same, for closing an account and asking after it: the session that its closing has ended passes too, so that whoever lost the
+ * answer is told it by repeating the request.
+ */
+export async function requireAccountOrClosed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { identity, ended, endedByClosing: byClosing } = knownOf(request)
+  if ((await ended.has(identity.sessionId)) && (await byClosing())) return
+  await requireAccount(request, reply)
+}
+
+/** A hook for the engine's own routes: a closed account's operations can be asked after and cancelled, and not undone. */
+export async function requireOwner(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const undoes = request.routeOptions.url?.endsWith('/undo')
+  await (undoes ? requireAccount : requireAccountOrClosed)(request, reply)
 }
 
 /**

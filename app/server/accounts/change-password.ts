@@ -1,6 +1,7 @@
 import { defineOperation, refuse } from 'safepoint'
 import { z } from 'zod'
 import { accountOf } from './accounts.ts'
+import { announceEnded } from './ended-sessions.ts'
 import { changeCredentials } from './passwords.queries.ts'
 
 /** Sets another password, and ends every session but the one that asks. Both passwords were checked, and the new one hashed, before. */
@@ -12,7 +13,10 @@ export const changePassword = defineOperation({
     passwordHash: z.string(),
     sessionId: z.uuid(),
   }),
-  errors: { password_wrong: 'The current password is another one.' },
+  errors: {
+    password_wrong: 'The current password is another one.',
+    busy: 'Too many log-ins at once; come back in a second.',
+  },
   onDisconnect: 'finish',
   onCancel: 'The password stays as it is.',
   keep: 'The old password is known to nobody here: change it again.',
@@ -20,10 +24,11 @@ export const changePassword = defineOperation({
   lookUpFirst: true,
   async run({ tx, scope }, { credentialVersion, passwordHash, sessionId }): Promise<void> {
     const accountId = accountOf(scope)
-    if (
-      credentialVersion === null ||
-      !(await changeCredentials(tx, { accountId, credentialVersion, passwordHash, sessionId }))
-    )
-      throw refuse('password_wrong', 'The current password is another one.')
+    const ended =
+      credentialVersion === null
+        ? undefined
+        : await changeCredentials(tx, { accountId, credentialVersion, passwordHash, sessionId })
+    if (!ended) throw refuse('password_wrong', 'The current password is another one.')
+    announceEnded(tx, ended)
   },
 })

@@ -1,6 +1,7 @@
 import { defineOperation } from 'safepoint'
 import { z } from 'zod'
 import { revokeSession } from './accounts.queries.ts'
+import { announceEnded } from './ended-sessions.ts'
 
 /** Ends a session and all of its tokens: because its owner logs out, or because a token of it was shown a second time. */
 export const endSession = defineOperation({
@@ -11,6 +12,6 @@ export const endSession = defineOperation({
   uncancellable: 'Logging out is not taken back: log in again.',
   keep: 'Log in again.',
   async run({ tx }, { sessionId, because }): Promise<void> {
-    await revokeSession(tx, sessionId, because)
+    if (await revokeSession(tx, sessionId, because)) announceEnded(tx, [sessionId])
   },
 })

@@ -11,8 +11,16 @@ export interface NewPasswordReset {
   readonly pause: number
 }
 
-/** Answers whose it is; `undefined`: no account has this address, or it was sent a link a moment ago. */
+/**
+ * Answers whose it is; `undefined`: no account has this address, or it was sent a link a moment ago. The account is locked by a
+ * statement of its own, so that of several that ask at once the next one sees what the first has made.
+ */
 export async function insertPasswordReset(tx: SqlTransaction, reset: NewPasswordReset): Promise<string | undefined> {
+  await tx.query({
+    name: 'passwords_lock_asking',
+    text: 'select from pantry.account where email_key = $1::text and closed_at is null for no key update',
+    values: [reset.emailKey],
+  })
   const { rows } = await tx.query<{ accountId: string }>({
     name: 'passwords_insert_reset',
     text: `
@@ -30,19 +38,19 @@ export async function insertPasswordReset(tx: SqlTransaction, reset: NewPassword
 }
 
 /**
- * Uses a link up: the password is replaced and every session ended. `false`: it is used, too old, or of an earlier password.
- * The account is locked by a statement of its own, so that the next one sees a session that was opened in this moment.
+ * Uses a link up: the password is replaced and every session ended; answers which these are. `undefined`: it is used, too old, or
+ * of an earlier password. The account is locked by a statement of its own, so that the next one sees a session that was opened in this moment.
  */
 export async function usePasswordReset(
   tx: SqlTransaction,
   use: { readonly resetId: string; readonly passwordHash: string },
-): Promise<boolean> {
-  const locked = tx.query({
+): Promise<string[] | undefined> {
+  await tx.query({
     name: 'passwords_lock_reset',
     text: `select from pantry.account where id = (select account_id from pantry.password_reset where id = $1::uuid) for no key update`,
     values: [use.resetId],
   })
-  const used = tx.query({
+  const { rows } = await tx.query<Replaced>({
     name: 'passwords_use_reset',
     text: `
       with used as (
@@ -54,16 +62,25 @@ export async function usePasswordReset(
       ), revoked as (
         update pantry.session set revoked_at = clock_timestamp(), revoked_because = 'password_changed'
         where account_id in (select account_id from used) and revoked_at is null
+        returning id
       )
       update pantry.account set password_hash = $2::text, credential_version = credential_version + 1, updated_at = clock_timestamp()
-      where id in (select account_id from used)`,
+      where id in (select account_id from used)
+      returning array(select id from revoked) as ended`,
     values: [use.resetId, use.passwordHash],
   })
-  const [, { rowCount }] = await Promise.all([locked, used])
-  return rowCount === 1
+  return rows[0]?.ended
 }
 
-/** Replaces the password that is at `credentialVersion`, and ends every session but one. `false`: it was replaced meanwhile. */
+interface Replaced {
+  /** Sessions that were live. */
+  readonly ended: string[]
+}
+
+/**
+ * Replaces the password that is at `credentialVersion`, and ends every session but one; answers which these are. `undefined`: it
+ * was replaced meanwhile.
+ */
 export async function changeCredentials(
   tx: SqlTransaction,
   change: {
@@ -72,13 +89,13 @@ export async function changeCredentials(
     readonly passwordHash: string
     readonly sessionId: string
   },
-): Promise<boolean> {
-  const locked = tx.query({
+): Promise<string[] | undefined> {
+  await tx.query({
     name: 'passwords_lock',
     text: 'select from pantry.account where id = $1::uuid for no key update',
     values: [change.accountId],
   })
-  const changed = tx.query({
+  const { rows } = await tx.query<Replaced>({
     name: 'passwords_change',
     text: `
       with changed as (
@@ -88,12 +105,12 @@ export async function changeCredentials(
       ), revoked as (
         update pantry.session set revoked_at = clock_timestamp(), revoked_because = 'password_changed'
         where account_id in (select id from changed) and id <> $4::uuid and revoked_at is null
+        returning id
       )
-      select id from changed`,
+      select array(select id from revoked) as ended from changed`,
     values: [change.accountId, change.credentialVersion, change.passwordHash, change.sessionId],
   })
-  const [, { rows }] = await Promise.all([locked, changed])
-  return rows.length === 1
+  return rows[0]?.ended
 }
 
 export async function findCredentialsOf(reader: Reader, accountId: string): Promise<StoredCredentials | undefined> {

@@ -81,6 +81,16 @@ describe('a forgotten password', () => {
     expect(smtp.mailbox.inbox(who.email)).toHaveLength(1)
   })
 
+  test('asked for ten times at once is one link', async () => {
+    const who = await shop.newShopper()
+    const ask = (n: number) => (n % 2 ? send : shop.send)('POST', '/api/auth/password/forgot', { email: who.email })
+    const replies = await Promise.all(Array.from({ length: 10 }, (_, n) => ask(n)))
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([202]))
+    const links = await shop.sql('select from pantry.password_reset where account_id = $1', [who.user.id])
+    const mails = await shop.sql('select from pantry.mail where account_id = $1', [who.user.id])
+    expect([links.length, mails.length]).toEqual([1, 1])
+  })
+
   test('is not replaced by a link that is too old, foreign, or of an earlier password', async () => {
     const who = await shop.newShopper()
     const token = await tokenFor(who)

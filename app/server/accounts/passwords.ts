@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import { refuse } from 'safepoint'
 
@@ -35,11 +36,12 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 
 export const hashPassword = (password: string): Promise<string> => inTurn(() => hash(password.normalize('NFKC'), cost))
 
+/** Made once, and past the queue: a place that was refused must not be remembered as the answer. */
 let nobody: Promise<string> | undefined
 
 /** Takes as long where there is no such account (`undefined`), so that the time does not tell whether there is one. */
 export async function verifyPassword(stored: string | undefined, password: string): Promise<boolean> {
-  nobody ??= hashPassword('nobody has this password')
+  nobody ??= hash(randomUUID(), cost)
   const against = stored ?? (await nobody)
   const matches = await inTurn(() => verify(against, password.normalize('NFKC')))
   return matches && stored !== undefined

@@ -18,6 +18,7 @@ export const registerAccount = (parts: SessionParts) =>
     errors: {
       email_taken: 'There is an account with this address.',
       session_ended: 'The session of this answer has ended since.',
+      busy: 'Too many log-ins at once; come back in a second.',
     },
     onDisconnect: 'finish',
     onCancel: 'No account is made.',

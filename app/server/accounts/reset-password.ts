@@ -1,5 +1,6 @@
 import { defineOperation, refuse } from 'safepoint'
 import { z } from 'zod'
+import { announceEnded } from './ended-sessions.ts'
 import { usePasswordReset } from './passwords.queries.ts'
 
 /**
@@ -9,14 +10,18 @@ import { usePasswordReset } from './passwords.queries.ts'
 export const resetPassword = defineOperation({
   name: 'password.reset',
   input: z.strictObject({ resetId: z.uuid(), passwordHash: z.string() }),
-  errors: { reset_invalid: 'The link was used, is too old, or was replaced.' },
+  errors: {
+    reset_invalid: 'The link was used, is too old, or was replaced.',
+    busy: 'Too many log-ins at once; come back in a second.',
+  },
   onDisconnect: 'finish',
   onCancel: 'The password stays as it is, and the link stays good.',
   keep: 'The old password is known to nobody here: ask for another link.',
   // A retry meets a link that the first one has used.
   lookUpFirst: true,
   async run({ tx }, { resetId, passwordHash }): Promise<void> {
-    if (!(await usePasswordReset(tx, { resetId, passwordHash })))
-      throw refuse('reset_invalid', 'This link is not good any more.')
+    const ended = await usePasswordReset(tx, { resetId, passwordHash })
+    if (!ended) throw refuse('reset_invalid', 'This link is not good any more.')
+    announceEnded(tx, ended)
   },
 })

@@ -8,6 +8,9 @@ export const accessLifetime = 15 * 60
 
 /** Seconds by which the clocks of two servers may differ. */
 const clockTolerance = 30
+/** Milliseconds for which an access token may be taken after its session has ended; a minute for a commit that is late. */
+export const longestAccess = (accessLifetime + 2 * clockTolerance + 60) * 1000
+
 const issuer = 'pantry'
 const audience = 'pantry-api'
 const accessType = 'at+jwt'

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { identityOf, requireAccount } from '../accounts/authenticate.ts'
-import { documentedRead } from '../http.ts'
+import { documentedRead, pageOf, parseRequest, shortQuery } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import { addressOperations } from './address-operations.ts'
 import { listAddresses } from './addresses.queries.ts'
@@ -10,12 +10,17 @@ export function addressesRoutes(app: FastifyInstance, { database }: Pantry): voi
   const tags = ['people']
   const onRequest = requireAccount
 
-  // At most `addressLimit` of them: always one page.
   app.get(
     '/api/addresses',
-    { ...documentedRead({ summary: 'My addresses', tags, response: addressPage }), onRequest },
-    async (request, reply) =>
-      reply.send({ items: await listAddresses(database, identityOf(request).accountId), nextCursor: null }),
+    {
+      ...documentedRead({ summary: 'My addresses', tags, querystring: shortQuery, response: addressPage }),
+      onRequest,
+    },
+    async (request, reply) => {
+      const asked = parseRequest(shortQuery, request.query)
+      const all = await listAddresses(database, identityOf(request).accountId)
+      return reply.send(pageOf(all, asked, ({ id }) => id))
+    },
   )
 
   app.operation({
@@ -29,7 +34,7 @@ export function addressesRoutes(app: FastifyInstance, { database }: Pantry): voi
       description: '200 with the equal one that is there, 201 for a new one.',
       tags,
       response: address,
-      status: 201,
+      status: [200, 201],
     },
   })
   app.operation({

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { text } from '../accounts/accounts.schema.ts'
 import type { Address } from './addresses.ts'
+import { countries } from './countries.ts'
 
-const country = z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166 alpha-2 code such as IN')
+const country = z.string().refine((code) => countries.has(code), 'must be an ISO 3166 alpha-2 code such as IN')
 const phone = z
   .string()
   .trim()

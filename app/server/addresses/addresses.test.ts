@@ -158,3 +158,26 @@ test('refuses what is no address', async () => {
   }
   expect(await stored(user.id)).toEqual([])
 })
+
+test('a country is a code that ISO 3166 has assigned', async () => {
+  const { send } = await shop.newShopper()
+  for (const country of ['XX', 'ZZ', 'EU', 'il', 'ISR', '', 376]) {
+    const reply = await send('POST', '/api/addresses', { ...home, country })
+    expect([country, reply.status, reply.body.errors?.[0].path]).toEqual([country, 422, 'country'])
+  }
+})
+
+test('the list comes whole, or in pages where less is asked for; a cursor outlives what it names', async () => {
+  const { send } = await shop.newShopper()
+  for (const city of ['Haifa', 'Acre', 'Jaffa', 'Eilat']) await send('POST', '/api/addresses', { ...home, city })
+  const list = async (query: string) => (await send('GET', `/api/addresses?${query}`)).body
+  const { items: all } = await list('')
+  expect(all).toHaveLength(4)
+  const first = await list('limit=3')
+  expect(first.items).toEqual(all.slice(0, 3))
+  expect(await list(`limit=3&cursor=${first.nextCursor}`)).toEqual({ items: all.slice(3), nextCursor: null })
+  await send('DELETE', `/api/addresses/${all[2].id}`)
+  expect(await list(`cursor=${first.nextCursor}`)).toEqual({ items: all.slice(3), nextCursor: null })
+  for (const query of ['limit=0', 'limit=-1', 'limit=1000000000', 'limit=x', 'cursor=x', 'page=2'])
+    expect([query, (await list(query)).code]).toEqual([query, 'input_invalid'])
+})

@@ -84,7 +84,8 @@ export async function getCart(database: Reader, accountId: string, currency: str
     // Of ten tabs that get here at once, one makes it: cart_active sees to that.
     await database.query({
       name: 'cart_make',
-      text: `insert into pantry.cart (id, account_id) values ($1::uuid, $2::uuid)
+      text: `insert into pantry.cart (id, account_id)
+        select $1::uuid, id from pantry.account where id = $2::uuid and closed_at is null for key share
         on conflict (account_id) where state = 'active' do nothing`,
       values: [uuidv7(), accountId],
     })

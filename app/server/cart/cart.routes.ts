@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { documented, eventStreamResponse } from 'safepoint/fastify'
 import { requireAccount, identityOf } from '../accounts/authenticate.ts'
 import { accountStream } from '../events/account-stream.ts'
 import { documentedRead, sendTagged } from '../http.ts'
@@ -27,7 +28,7 @@ export function cartRoutes(app: FastifyInstance, pantry: Pantry, operations: Car
 
   app.get(
     '/api/cart',
-    { ...documentedRead({ summary: 'The active cart', tags, response: cart }), onRequest },
+    { ...documentedRead({ summary: 'The active cart', tags, response: cart, tagged: true }), onRequest },
     async (request, reply) => {
       return sendTagged(reply, await readCart(pantry, identityOf(request).accountId))
     },
@@ -35,7 +36,11 @@ export function cartRoutes(app: FastifyInstance, pantry: Pantry, operations: Car
 
   app.get(
     '/api/cart/events',
-    { ...documentedRead({ summary: 'Versions of the cart, as they come', tags }), onRequest, exposeHeadRoute: false },
+    {
+      ...documented({ summary: 'Versions of the cart, as they come', tags, response: eventStreamResponse }),
+      onRequest,
+      exposeHeadRoute: false,
+    },
     (request, reply) => {
       const identity = identityOf(request)
       const { accountId } = identity

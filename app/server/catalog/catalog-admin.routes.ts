@@ -48,6 +48,7 @@ export function catalogAdminRoutes(app: FastifyInstance, { database }: Pantry, o
         tags,
         params: z.strictObject({ id: z.string() }),
         response: adminProduct,
+        tagged: true,
       }),
       onRequest,
     },

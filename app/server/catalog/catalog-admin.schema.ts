@@ -12,17 +12,18 @@ const price = z
 
 /** What the database keeps exactly: hundredths of a gram. */
 const grams = z.number().min(0).max(100).multipleOf(0.01)
+const gramsOrNone = grams.default(0)
 
 const nutritionFacts = z
   .strictObject({
-    per: z.enum(['100 g', '100 ml']),
-    kcal: z.number().min(0).max(1000).multipleOf(0.1),
-    protein: grams,
-    carbohydrate: grams,
-    sugar: grams,
-    fat: grams,
-    fibre: grams,
-    salt: grams,
+    per: z.enum(['100 g', '100 ml']).default('100 g'),
+    kcal: z.number().min(0).max(1000).multipleOf(0.1).default(0),
+    protein: gramsOrNone,
+    carbohydrate: gramsOrNone,
+    sugar: gramsOrNone,
+    fat: gramsOrNone,
+    fibre: gramsOrNone,
+    salt: gramsOrNone,
   })
   .refine(({ sugar, carbohydrate }) => sugar <= carbohydrate, 'there is no more sugar than carbohydrate')
   .refine(
@@ -31,20 +32,34 @@ const nutritionFacts = z
   )
 
 const sku = z.string().regex(/^[\w.-]{1,80}$/, 'has letters, digits, dots, hyphens and underscores only')
-/** A picture that this server has; pages load from no other host. */
+/** A picture of this server, or one that other clients show: the pages of this server load from no other host. */
 const image = z
   .string()
-  .regex(/^\/images\/[\w-]{1,100}\.svg$/, 'must be a picture of this server, such as /images/rice.svg')
+  .max(500)
+  .refine(
+    (value) => /^(?:\/[\w-]+)+\.\w+$/.test(value) || (/^https:\/\//.test(value) && URL.canParse(value)),
+    'must be a picture of this server, such as /images/rice.svg, or an https URL',
+  )
 const id = z.string().max(100)
 const priceDifference = z.int().min(-largestAmount).max(largestAmount)
 const contentG = z.int().min(1).max(1_000_000)
+/** What a variant costs, either as it is or as what it costs more than the product. */
+const variantPrice = { price: price.optional(), priceDifference: priceDifference.optional() }
+const saysPriceOnce = [
+  (variant: { price?: unknown; priceDifference?: unknown }) =>
+    variant.price === undefined || variant.priceDifference === undefined,
+  'has a price and a difference: say one of them',
+] as const
 
-const newVariant = z.strictObject({
-  name: text(120),
-  sku: sku.optional(),
-  priceDifference: priceDifference.optional(),
-  contentG,
-})
+const newVariant = z
+  .strictObject({
+    name: text(120),
+    sku: sku.optional(),
+    ...variantPrice,
+    contentG: contentG.default(100),
+    stock: z.int().min(0).max(1_000_000).optional().meta({ description: 'What is on the shelf from the beginning.' }),
+  })
+  .refine(...saysPriceOnce)
 
 const fields = {
   name: text(200),
@@ -55,7 +70,24 @@ const fields = {
   nutrition: nutritionFacts,
 }
 
-export const newProduct = z.strictObject({ ...fields, variants: z.array(newVariant).min(1).max(100) })
+export const newProduct = z.strictObject({
+  ...fields,
+  description: z.union([fields.description, z.literal('')]).default(''),
+  category: fields.category.default('other'),
+  image: z.union([image, z.literal('')]).default(''),
+  nutrition: nutritionFacts.prefault({}),
+  variants: z.array(newVariant).min(1).max(100),
+})
+
+const variantChange = z
+  .strictObject({
+    id,
+    name: text(120).optional(),
+    sku: sku.optional(),
+    ...variantPrice,
+    contentG: contentG.optional(),
+  })
+  .refine(...saysPriceOnce)
 
 /** What is left out stays as it is. */
 export const productChange = z.strictObject({
@@ -69,23 +101,15 @@ export const productChange = z.strictObject({
   // Archiving is what DELETE does; this brings it back.
   archived: z.literal(false).optional(),
   variants: z
-    .strictObject({
-      add: z.array(newVariant).max(100).optional(),
-      change: z
-        .array(
-          z.strictObject({
-            id,
-            name: text(120).optional(),
-            sku: sku.optional(),
-            priceDifference: priceDifference.optional(),
-            contentG: contentG.optional(),
-          }),
-        )
-        .max(100)
-        .optional(),
-      archive: z.array(id).max(100).optional(),
-      restore: z.array(id).max(100).optional(),
-    })
+    .union([
+      z.array(variantChange).max(100).meta({ description: 'Changes of the variants that are named.' }),
+      z.strictObject({
+        add: z.array(newVariant).max(100).optional(),
+        change: z.array(variantChange).max(100).optional(),
+        archive: z.array(id).max(100).optional(),
+        restore: z.array(id).max(100).optional(),
+      }),
+    ])
     .optional(),
 })
 
@@ -111,7 +135,9 @@ export const adminProduct = z.strictObject({
       price: money,
       contentG: z.int(),
       archived: z.boolean(),
-      stock: z.strictObject({ onHand: z.int(), reserved: z.int(), available: z.int() }),
+      stock: z.int().meta({ description: 'What can be ordered now.' }),
+      onHand: z.int(),
+      reserved: z.int(),
     }),
   ),
 }) satisfies z.ZodType<AdminProduct>

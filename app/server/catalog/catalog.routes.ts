@@ -16,7 +16,14 @@ export function catalogRoutes(app: FastifyInstance, { database }: Pantry, catalo
 
   app.get(
     '/api/products',
-    documentedRead({ summary: 'What is sold', tags, querystring: productQuery, response: productPage, open: true }),
+    documentedRead({
+      summary: 'What is sold',
+      tags,
+      querystring: productQuery,
+      response: productPage,
+      open: true,
+      tagged: true,
+    }),
     async (request, reply) => {
       const { search, limit, cursor } = parseRequest(productQuery, request.query)
       const [name, id] = readCursor(cursor, 2) ?? []
@@ -37,6 +44,7 @@ export function catalogRoutes(app: FastifyInstance, { database }: Pantry, catalo
       params: z.strictObject({ id: z.string() }),
       response: product,
       open: true,
+      tagged: true,
     }),
     async (request, reply) => {
       const { id } = request.params
@@ -53,6 +61,7 @@ export function catalogRoutes(app: FastifyInstance, { database }: Pantry, catalo
       summary: 'A picture of a product',
       tags,
       params: z.strictObject({ file: z.string() }),
+      media: 'image/svg+xml',
       open: true,
     }),
     async (request, reply) => {

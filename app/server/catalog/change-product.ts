@@ -3,10 +3,10 @@ import { assertAdministrator } from '../accounts/assert-administrator.ts'
 import { isId } from '../http.ts'
 import { productChange } from './catalog-admin.schema.ts'
 import type { Money } from './money.ts'
-import { decideProduct, type StoredProduct } from './stored-product.ts'
+import { decideProduct, type StoredProduct, type VariantChanges } from './stored-product.ts'
 import { findStoredProduct } from './stored-products.queries.ts'
 import type { AdminProduct } from './view-stored-product.ts'
-import { noSuchProduct, writeProduct } from './write-product.ts'
+import { deliveriesOf, noSuchProduct, writeProduct } from './write-product.ts'
 
 export interface CatalogOptions {
   /** The shop's one, ISO 4217. */
@@ -53,20 +53,29 @@ export const changeProduct = ({ currency }: CatalogOptions) =>
         return writeProduct(tx, { before: now, after: { ...recorded.before, variants } })
       },
     },
-    async run(ctx, { id, archived, variants, ...fields }): Promise<AdminProduct> {
-      const { tx, ifMatch } = ctx
-      if (fields.price) assertCurrency(fields.price, currency)
+    async run(ctx, { id, archived, variants: given, ...fields }): Promise<AdminProduct> {
+      const { tx, ifMatch, operationId, actor } = ctx
+      const variants = Array.isArray(given) ? { change: given } : given
+      const { add = [], change = [] }: VariantChanges = variants ?? {}
+      assertCurrency(currency, fields, ...add, ...change)
       const before = isId(id) ? await findStoredProduct(tx, id) : undefined
       if (!before) throw noSuchProduct()
       // What is left out stays as it was read, so the write holds for that version only.
       if (ifMatch !== undefined) expectVersion(before.version, ifMatch)
       ctx.note(before)
-      return writeProduct(tx, { before, after: decideProduct(before, { fields, archived, variants }), ifMatch })
+      const after = decideProduct(before, { fields, archived, variants })
+      const by = { operationId, ...(actor !== undefined && { actor }) }
+      const deliveries = deliveriesOf({ before: before.variants, after: after.variants }, add, by)
+      return writeProduct(tx, { before, after, ifMatch, deliveries })
     },
   })
 
-/** Throws `currency_mismatch`. */
-export function assertCurrency(price: Money, currency: string): void {
-  if (price.currency !== currency)
-    throw refuse('currency_mismatch', `This shop sells in ${currency}.`, { details: { currency } })
+/** Throws `currency_mismatch` where one of them has a price in another one. */
+export function assertCurrency(
+  currency: string,
+  ...priced: ReadonlyArray<{ readonly price?: Money | undefined }>
+): void {
+  const other = priced.find(({ price }) => price && price.currency !== currency)?.price
+  if (other)
+    throw refuse('currency_mismatch', `This shop sells in ${currency}.`, { details: { currency: other.currency } })
 }

@@ -4,7 +4,7 @@ import { newProduct } from './catalog-admin.schema.ts'
 import { decideProduct, type ProductFields } from './stored-product.ts'
 import { findStoredProduct } from './stored-products.queries.ts'
 import { assertCurrency, type CatalogOptions } from './change-product.ts'
-import { writeProduct } from './write-product.ts'
+import { deliveriesOf, writeProduct } from './write-product.ts'
 import type { AdminProduct } from './view-stored-product.ts'
 
 interface Recorded {
@@ -12,7 +12,7 @@ interface Recorded {
   readonly version: number
 }
 
-/** Puts a product into the catalogue, with its variants. Their shelves are empty: stock comes in by `stock.adjust`. */
+/** Puts a product into the catalogue, with its variants and what is on their shelves. More comes in by `stock.adjust`. */
 export const createProduct = ({ currency }: CatalogOptions) =>
   defineOperation({
     name: 'product.create',
@@ -37,14 +37,15 @@ export const createProduct = ({ currency }: CatalogOptions) =>
         return writeProduct(tx, { before, after: { ...before, archived: true, variants } })
       },
     },
-    async run({ tx, respond }, { variants, ...fields }): Promise<AdminProduct> {
-      assertCurrency(fields.price, currency)
+    async run({ tx, respond, operationId, actor }, { variants, ...fields }): Promise<AdminProduct> {
+      assertCurrency(currency, fields, ...variants)
       const empty = { id: uuidv7(), version: 1, archived: false, variants: [] }
       const after = decideProduct(
         { ...empty, ...(fields satisfies ProductFields) },
         { fields, variants: { add: variants } },
       )
-      const made = await writeProduct(tx, { after })
+      const by = { operationId, ...(actor !== undefined && { actor }) }
+      const made = await writeProduct(tx, { after, deliveries: deliveriesOf({ after: after.variants }, variants, by) })
       respond({ status: 201, headers: { location: `/api/admin/products/${made.id}` } })
       return made
     },

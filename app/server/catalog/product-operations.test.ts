@@ -47,7 +47,7 @@ test('a product is made once a key, with its variants, prices with their differe
   const [{ body, headers }] = replies as [(typeof replies)[0]]
   expect([headers.location, headers.etag]).toEqual([`/api/admin/products/${body.id}`, '"1"'])
   const { variants, ...fields } = wanted
-  const none = { onHand: 0, reserved: 0, available: 0 }
+  const none = { stock: 0, onHand: 0, reserved: 0 }
   expect(body).toEqual({
     id: body.id,
     version: 1,
@@ -60,7 +60,7 @@ test('a product is made once a key, with its variants, prices with their differe
         position: 0,
         priceDifference: 0,
         archived: false,
-        stock: none,
+        ...none,
         price: { amount: 9900, currency: 'INR' },
       },
       {
@@ -68,7 +68,7 @@ test('a product is made once a key, with its variants, prices with their differe
         id: expect.any(String),
         position: 1,
         archived: false,
-        stock: none,
+        ...none,
         price: { amount: 17_900, currency: 'INR' },
       },
     ],
@@ -80,6 +80,52 @@ test('a product is made once a key, with its variants, prices with their differe
     ['1 kg', 17_900, 0],
   ])
   expect(product).not.toHaveProperty('version')
+})
+
+test('a product is made as the catalogue shows one: each variant with its price and stock; what else there is may be left out', async () => {
+  const inr = (amount: number) => ({ amount, currency: 'INR' })
+  const { body: made } = await create({
+    name: 'Tea',
+    price: inr(500),
+    variants: [
+      { name: 'small', price: inr(500), stock: 3 },
+      { name: 'large', price: inr(900), stock: 0 },
+    ],
+  })
+  const product = (await shown(made)).body
+  expect(product).toMatchObject({ name: 'Tea', description: '', category: 'other', image: '', price: inr(500) })
+  expect(product.nutrition).toMatchObject({ per: '100 g', kcal: 0 })
+  expect(product.variants.map(({ name, price, stock }) => [name, price, stock])).toEqual([
+    ['small', inr(500), 3],
+    ['large', inr(900), 0],
+  ])
+  expect(made.variants.map(({ stock, onHand }) => [stock, onHand])).toEqual([
+    [3, 3],
+    [0, 0],
+  ])
+  const movements = await admin.send('GET', `/api/admin/stock/${made.variants[0]!.id}/movements`)
+  expect(movements.body.items).toMatchObject([{ delta: 3, kind: 'delivery', actor: admin.user.id }])
+  // Named by the list of them too, and with a price of its own: the difference is what is stored.
+  const [small, large] = made.variants as [AdminProduct['variants'][0], AdminProduct['variants'][0]]
+  const changed = await admin.send<AdminProduct>('PATCH', path(made), {
+    price: inr(600),
+    variants: [{ id: large.id, price: inr(1000) }],
+  })
+  expect(changed.body.variants.map(({ price, priceDifference }) => [price.amount, priceDifference])).toEqual([
+    [600, 0],
+    [1000, 400],
+  ])
+  const added = await admin.send<AdminProduct>('PATCH', path(made), {
+    variants: { add: [{ name: 'huge', price: inr(2000), stock: 7 }], archive: [small.id] },
+  })
+  expect(added.body.variants.map(({ name, stock, archived }) => [name, stock, archived])).toEqual([
+    ['small', 3, true],
+    ['large', 0, false],
+    ['huge', 7, false],
+  ])
+  const dollars = { amount: 100, currency: 'USD' }
+  const wrong = await admin.send('PATCH', path(made), { variants: [{ id: large.id, price: dollars }] })
+  expect([wrong.status, wrong.body.code]).toEqual([422, 'currency_mismatch'])
 })
 
 test('fields are changed in parts; If-Match takes the tag of either read, and an old one is 412 with the version there is', async () => {
@@ -210,9 +256,12 @@ test('a change is seen at once on its own server, and on another as fast as a si
   const there = shop.sendTo(second)
   const priceOf = async (send = shop.send) => (await shown(made, send)).body.price.amount
   expect([await priceOf(), await priceOf(there)]).toEqual([9900, 9900])
-  const known = second.composed.catalog.figures().hits
-  expect(await priceOf(there)).toBe(9900)
-  expect(second.composed.catalog.figures().hits).toBe(known + 1)
+  // The signal of its making may come between two reads.
+  const fromMemory = async () => {
+    const { hits } = second.composed.catalog.figures()
+    return (await priceOf(there)) === 9900 && second.composed.catalog.figures().hits === hits + 1
+  }
+  await until(fromMemory, { message: 'the other server answers from memory' })
   await admin.send('PATCH', path(made), { price: { amount: 5000, currency: 'INR' } })
   expect(await priceOf()).toBe(5000)
   const began = performance.now()
@@ -280,12 +329,17 @@ test('a change that loses to another one is made again: three times in all, then
       return client
     }),
   )
+  const seen = new Set<string>()
+  /** Whether a statement waits that was not seen waiting before: one that has been let go may still look as if it waited. */
   const waiting = async (query: string) => {
     const rows = await shop.sql(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+      `select pid || ' ' || query_start as statement from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
       [query],
     )
-    return rows.length > 0
+    const fresh = rows.filter(({ statement }) => !seen.has(statement as string))
+    for (const { statement } of fresh) seen.add(statement as string)
+    return fresh.length > 0
   }
   const overtaking = 'update pantry.product set version = version + 1 where id = $1'
   /** Sends a change that finds the row changed under its hands, `times` times: whoever overtakes it next stands behind it. */
@@ -361,7 +415,8 @@ test('a deadlock is one run that is made again, and nobody is told', async () =>
     await other.end()
   }
   expect((await read(made)).name).toBe('After all')
-  expect(shop.composed.retries.read()['product.change']).toMatchObject({ '40P01': 1 })
+  // One, or more where the next run was at the product before the other one had woken up.
+  expect(shop.composed.retries.read()['product.change']?.['40P01']).toBeGreaterThanOrEqual(1)
 })
 
 test('refuses what no product can be', async () => {
@@ -371,7 +426,10 @@ test('refuses what no product can be', async () => {
     { ...good, variants: [] },
     { ...good, price: { amount: 0, currency: 'INR' } },
     { ...good, price: { amount: 1.5, currency: 'INR' } },
-    { ...good, image: 'https://elsewhere.example/x.svg' },
+    { ...good, image: 'javascript:alert(1)//x.svg' },
+    { ...good, image: '//elsewhere.example/x.svg' },
+    { ...good, variants: [{ ...variant, price: good.price, priceDifference: 1 }] },
+    { ...good, variants: [{ ...variant, stock: -1 }] },
     { ...good, image: '/images/../x.svg' },
     { ...good, variants: [{ ...variant, priceDifference: -9900 }] },
     { ...good, variants: [{ ...variant, contentG: 0 }] },
@@ -386,6 +444,7 @@ test('refuses what no product can be', async () => {
   }
   const dollars = await admin.send('POST', '/api/admin/products', { ...good, price: { amount: 100, currency: 'USD' } })
   expect([dollars.status, dollars.body.code]).toEqual([422, 'currency_mismatch'])
+  expect(dollars.body.detail).toBe('No payment in USD is taken here.')
   for (const id of [crypto.randomUUID(), 'x']) {
     for (const [method, body] of [
       ['PATCH', { name: 'X' }],

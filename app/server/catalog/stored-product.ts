@@ -37,14 +37,19 @@ export interface StoredProduct extends ProductFields {
 export interface NewVariant {
   readonly name: string
   readonly sku?: string | undefined
+  readonly price?: Money | undefined
   readonly priceDifference?: number | undefined
   readonly contentG: number
+  /** What comes onto its shelf with it. */
+  readonly stock?: number | undefined
 }
 
 export interface VariantChanges {
   readonly add?: readonly NewVariant[] | undefined
   readonly change?:
-    | ReadonlyArray<{ readonly id: string } & { readonly [Name in keyof NewVariant]?: NewVariant[Name] | undefined }>
+    | ReadonlyArray<
+        { readonly id: string } & { readonly [Name in keyof Omit<NewVariant, 'stock'>]?: NewVariant[Name] | undefined }
+      >
     | undefined
   readonly archive?: readonly string[] | undefined
   readonly restore?: readonly string[] | undefined
@@ -68,11 +73,12 @@ export function decideProduct(
   { fields, archived, variants = {} }: ProductChange,
 ): StoredProduct {
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  const { amount } = fields.price ?? before.price
   const after: StoredProduct = {
     ...before,
     ...given,
     archived: archived ?? before.archived,
-    variants: decideVariants(before.variants, variants),
+    variants: decideVariants(before.variants, variants, amount),
   }
   const sold = after.variants.filter((variant) => !variant.archived)
   if (sold.length === 0) throw refuse('variant_required', 'A product has at least one variant.')
@@ -85,7 +91,8 @@ export function decideProduct(
   return after
 }
 
-function decideVariants(before: readonly StoredVariant[], changes: VariantChanges): StoredVariant[] {
+/** `amount`: what the product costs then. */
+function decideVariants(before: readonly StoredVariant[], changes: VariantChanges, amount: number): StoredVariant[] {
   const { add = [], change = [], archive = [], restore = [] } = changes
   const variants = new Map(before.map((variant) => [variant.id, variant]))
   const put = (id: string, next: Partial<StoredVariant>) => {
@@ -94,18 +101,19 @@ function decideVariants(before: readonly StoredVariant[], changes: VariantChange
     const said = Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined))
     variants.set(known.id, { ...known, ...said, id: known.id })
   }
-  for (const { id, ...next } of change) put(id, next as Partial<StoredVariant>)
+  for (const { id, price, priceDifference, ...next } of change)
+    put(id, { ...next, priceDifference: price ? price.amount - amount : priceDifference } as Partial<StoredVariant>)
   for (const id of archive) put(id, { archived: true })
   for (const id of restore) put(id, { archived: false })
   let position = Math.max(-1, ...before.map((variant) => variant.position))
-  for (const { name, sku, priceDifference = 0, contentG } of add) {
+  for (const { name, sku, price, priceDifference = 0, contentG } of add) {
     const id = uuidv7()
     variants.set(id, {
       id,
       sku: sku ?? id,
       name,
       position: ++position,
-      priceDifference,
+      priceDifference: price ? price.amount - amount : priceDifference,
       contentG,
       archived: false,
     })

@@ -4,12 +4,15 @@ import { listStockLevels } from '../inventory/stock-levels.ts'
 import type { Money } from './money.ts'
 import type { StoredProduct, StoredVariant } from './stored-product.ts'
 
-/** A product as administrators see it: with what is archived, and what the shelves have. */
-export interface AdminProduct extends Omit<StoredProduct, 'variants'> {
-  readonly variants: ReadonlyArray<StoredVariant & { readonly price: Money; readonly stock: StockLevel }>
+interface Shelf extends Omit<StockLevel, 'available'> {
+  /** Can be ordered now, as the catalogue says it. */
+  readonly stock: number
 }
 
-const none: StockLevel = { onHand: 0, reserved: 0, available: 0 }
+/** A product as administrators see it: with what is archived, and what the shelves have. */
+export interface AdminProduct extends Omit<StoredProduct, 'variants'> {
+  readonly variants: ReadonlyArray<StoredVariant & Shelf & { readonly price: Money }>
+}
 
 /** One statement, however many they are. */
 export async function viewStoredProducts(tx: Reader, products: readonly StoredProduct[]): Promise<AdminProduct[]> {
@@ -23,7 +26,13 @@ export async function viewStoredProducts(tx: Reader, products: readonly StoredPr
     variants: product.variants.map((variant) => ({
       ...variant,
       price: { ...product.price, amount: product.price.amount + variant.priceDifference },
-      stock: levels.get(variant.id) ?? none,
+      ...shelfOf(levels.get(variant.id)),
     })),
   }))
 }
+
+const shelfOf = (level: StockLevel | undefined): Shelf => ({
+  stock: level?.available ?? 0,
+  onHand: level?.onHand ?? 0,
+  reserved: level?.reserved ?? 0,
+})

@@ -1,8 +1,9 @@
 import { conflict, expectVersion, refuse, sqlState, type SqlTransaction } from 'safepoint'
 import { announce } from '../announce.ts'
+import { moveStock, type StockMove } from '../inventory/move-stock.ts'
 import { insertStock } from '../inventory/stock-levels.ts'
 import { catalogTopic } from './catalog.ts'
-import { changedVariants, type StoredProduct } from './stored-product.ts'
+import { changedVariants, type NewVariant, type StoredProduct, type StoredVariant } from './stored-product.ts'
 import { findStoredProduct, insertProduct, replaceProduct, writeVariants } from './stored-products.queries.ts'
 import { viewStoredProducts, type AdminProduct } from './view-stored-product.ts'
 
@@ -16,7 +17,14 @@ export async function writeProduct(
     before,
     after,
     ifMatch,
-  }: { readonly before?: StoredProduct; readonly after: StoredProduct; readonly ifMatch?: number | undefined },
+    deliveries = [],
+  }: {
+    readonly before?: StoredProduct
+    readonly after: StoredProduct
+    readonly ifMatch?: number | undefined
+    /** What comes onto the shelves of new variants in the same moment. */
+    readonly deliveries?: readonly StockMove[]
+  },
 ): Promise<AdminProduct> {
   if (before) {
     const version = await replaceProduct(tx, after, before.version)
@@ -35,8 +43,22 @@ export async function writeProduct(
       written.map(({ id }) => id),
     )
   }
+  for (const delivery of deliveries) await moveStock(tx, delivery)
   announce(tx, catalogTopic)
   return getView(tx, after.id)
+}
+
+/** Of the variants that a change adds, in its order: what of them is there from the beginning. */
+export function deliveriesOf(
+  { before = [], after }: { readonly before?: readonly StoredVariant[]; readonly after: readonly StoredVariant[] },
+  add: readonly NewVariant[],
+  by: Pick<StockMove, 'operationId' | 'actor'>,
+): StockMove[] {
+  const known = new Set(before.map(({ id }) => id))
+  return after
+    .filter(({ id }) => !known.has(id))
+    .map(({ id: variantId }, n) => ({ ...by, variantId, delta: add[n]?.stock ?? 0, kind: 'delivery' as const }))
+    .filter(({ delta }) => delta > 0)
 }
 
 /** What is stored of a product, as administrators see it. */

@@ -111,15 +111,11 @@ test('stock movements: by SKU or id, with what the shelf has', async () => {
   const { variantIds } = await shop.newProduct({ stock: 5 })
   const [variantId] = variantIds as [string]
   await shop.sql(`update pantry.variant set sku = 'RICE-5' where id = $1`, [variantId])
-  await admin.send('POST', `/api/admin/stock/${variantId}`, {
-    delta: -2,
-    reason: 'loss',
-    note: 'mice',
-  })
+  await admin.send('POST', `/api/admin/stock/${variantId}`, { delta: -2, reason: 'loss: mice' })
   const people = await run(['stock', 'movements', 'RICE-5', '--limit', '1'])
   expect(people.code).toBe(0)
   expect(people.out).toContain('3 on hand, 0 reserved, 3 can be ordered')
-  expect(people.out).toMatch(/Z +-2 +loss +- +[0-9a-f-]{36} +mice\n$/)
+  expect(people.out).toMatch(/Z +-2 +loss +- +[0-9a-f-]{36} +loss: mice\n$/)
   const { json } = await typed(['stock', 'movements', variantId, '--json'])
   expect(json).toMatchObject({
     variant: { id: variantId, sku: 'RICE-5' },

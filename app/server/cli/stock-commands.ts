@@ -25,14 +25,14 @@ const movements: Command = {
           : 'It has no shelf.',
       ],
       table: {
-        head: ['at', 'delta', 'reason', 'order', 'actor', 'note'],
+        head: ['at', 'delta', 'kind', 'order', 'actor', 'reason'],
         rows: items.map((movement) => [
           new Date(movement.at),
           movement.delta,
-          movement.reason,
+          movement.kind,
           movement.orderId,
           movement.actor,
-          movement.note,
+          movement.reason === movement.kind ? undefined : movement.reason,
         ]),
       },
       empty: 'Nothing went in or out.',

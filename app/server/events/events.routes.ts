@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { refuse } from 'safepoint'
-import { documented, type StreamEvent } from 'safepoint/fastify'
+import { documented, eventStreamResponse, type StreamEvent } from 'safepoint/fastify'
 import { z } from 'zod'
 import { identityOf, requireAccount } from '../accounts/authenticate.ts'
 import { jsonSchema, parseRequest } from '../http.ts'
@@ -29,6 +29,7 @@ export function eventsRoutes(app: FastifyInstance, pantry: Pantry): void {
         description: `At most ${topicLimit} topics. Each event's type is its topic as it was asked for, and its data those of the resource's own stream with \`topic\` besides; the first one of a topic tells how it stands now. An \`end\` event \`{topic, code?}\` says that nothing more comes of a topic: an operation is over, or (with a \`code\`) there is no such thing of this account. The stream ends when all topics have, and with the access token.`,
         tags: ['operations'],
         querystring: jsonSchema(query, 'input'),
+        response: eventStreamResponse,
       }),
       onRequest: requireAccount,
       exposeHeadRoute: false,

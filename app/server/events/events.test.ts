@@ -167,8 +167,9 @@ test('what is no topic, or too many of them, is a problem before the stream begi
   expect((await openStream('nobody', 'cart')).problem).toMatchObject({ status: 401, code: 'unauthenticated' })
 })
 
-test('a stream ends with the token it was opened with', async () => {
-  const { user } = await shop.newShopper()
+test('every stream ends with the token it was opened with', async () => {
+  const { user, send } = await shop.newShopper()
+  const orderId = await placeOrder(send)
   const secret = 'a secret for tests that is long enough to be one'
   const now = Math.floor(Date.now() / 1000)
   const token = await new SignJWT({ sid: uuidv7(), role: 'customer' })
@@ -180,11 +181,18 @@ test('a stream ends with the token it was opened with', async () => {
     .setIssuedAt(now)
     .setExpirationTime(now + 2)
     .sign(Buffer.from(hkdfSync('sha256', secret, '', 'pantry access token', 32)))
-  const streams = await Promise.all(
-    ['/api/events', '/api/cart/events'].map((path) => openStream(token, 'cart', { path })),
-  )
-  for (const events of streams) expect(await events.next!()).toMatchObject({ data: { version: 0 } })
-  for (const events of streams) expect(await events.next!()).toBeUndefined()
+  const paths = ['/api/events', '/api/cart/events', `/api/orders/${orderId}/events`, '/api/operations/never/events']
+  const streams = await Promise.all(paths.map((path) => openStream(token, 'cart', { path })))
+  const told = await Promise.all(streams.map((events) => events.next!()))
+  expect(told).toMatchObject([
+    { data: { topic: 'cart' } },
+    { data: { version: expect.any(Number) } },
+    { data: { id: orderId } },
+    { data: { state: 'none' } },
+  ])
+  // The engine's own stream is cut: whoever reads it sees its end as one of the connection.
+  const ends = await Promise.all(streams.map((events) => events.next!().catch(() => undefined)))
+  expect(ends).toEqual(paths.map(() => undefined))
   expect(Date.now()).toBeGreaterThanOrEqual((now + 2) * 1000)
 })
 

@@ -29,12 +29,12 @@ test('goods come in and go out with a reason, once a key, and the ledger explain
   const { variantIds } = await shop.newProduct({ stock: 5 })
   const [variantId] = variantIds as [string]
   const key = { 'idempotency-key': crypto.randomUUID() }
-  const came = await adjust(variantId, { delta: 20, reason: 'delivery', note: 'Monday' }, key)
+  const came = await adjust(variantId, { delta: 20, reason: 'Delivery of Monday' }, key)
   expect([came.status, came.body]).toEqual([
     200,
     { variantId, movementId: expect.any(String), onHand: 25, reserved: 0, available: 25 },
   ])
-  const again = await adjust(variantId, { delta: 20, reason: 'delivery', note: 'Monday' }, key)
+  const again = await adjust(variantId, { delta: 20, reason: 'Delivery of Monday' }, key)
   expect([again.text, again.headers['idempotent-replayed']]).toEqual([came.text, 'true'])
   expect((await adjust(variantId, { delta: -3, reason: 'loss' })).body).toMatchObject({ onHand: 22 })
   expect(await stockOf(variantId)).toEqual({ on_hand: 22, reserved: 0, moved: 22 })
@@ -42,20 +42,36 @@ test('goods come in and go out with a reason, once a key, and the ledger explain
   const { body } = await admin.send('GET', `/api/admin/stock/${variantId}/movements`)
   expect(body).toEqual({
     items: [
-      expect.objectContaining({ delta: -3, reason: 'loss', actor: admin.user.id }),
+      expect.objectContaining({ delta: -3, kind: 'loss', reason: 'loss', actor: admin.user.id }),
       {
         id: came.body.movementId,
         delta: 20,
-        reason: 'delivery',
-        note: 'Monday',
+        kind: 'delivery',
+        reason: 'Delivery of Monday',
         actor: admin.user.id,
         operationId: expect.any(String),
         at: expect.any(String),
       },
-      expect.objectContaining({ delta: 5, reason: 'delivery' }),
+      expect.objectContaining({ delta: 5, kind: 'delivery', reason: 'delivery' }),
     ],
     nextCursor: null,
   })
+})
+
+test('a reason in whatever words is kept as it was given, and counted as what it begins with, else as a correction', async () => {
+  const { variantIds } = await shop.newProduct({ stock: 0 })
+  const given = [
+    ['restock', 'correction'],
+    ['loss: mice', 'loss'],
+    ['Return of order 7', 'return'],
+    ['sales event', 'correction'],
+    ['נספר מחדש', 'correction'],
+  ]
+  for (const [reason] of given) expect((await adjust(variantIds[0]!, { delta: 1, reason })).status).toBe(200)
+  const { body } = await admin.send('GET', `/api/admin/stock/${variantIds[0]}/movements`)
+  expect(body.items.map(({ reason, kind }: { reason: string; kind: string }) => [reason, kind])).toEqual(
+    given.toReversed(),
+  )
 })
 
 test("what is reserved does not leave: 409 says what is there, and a reservation whose time is up is in nobody's way", async () => {
@@ -113,7 +129,7 @@ test('undone by the opposite movement, unless what came in is reserved since', a
   expect((await undo(lost)).status).toBe(200)
   expect(await stockOf(variantId)).toEqual({ on_hand: 8, reserved: 3, moved: 8 })
   const { body } = await admin.send('GET', `/api/admin/stock/${variantId}/movements`)
-  expect(body.items[0]).toMatchObject({ delta: 5, reason: 'correction', note: `undo of ${lost.body.movementId}` })
+  expect(body.items[0]).toMatchObject({ delta: 5, kind: 'correction', reason: `undo of ${lost.body.movementId}` })
 
   await shop.sql(`update pantry.account set role = 'customer' where id = $1`, [admin.user.id])
   try {
@@ -189,6 +205,7 @@ test('is for administrators, and refuses what it does not understand', async () 
     { delta: 1.5, reason: 'delivery' },
     { delta: 1, reason: 'sale' },
     { delta: 1 },
+    { delta: 1, reason: ' ' },
     { delta: 10 ** 7, reason: 'delivery' },
     { ...body, more: 1 },
   ]) {

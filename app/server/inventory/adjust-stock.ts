@@ -2,7 +2,7 @@ import { defineOperation, refuse, type AtomicContext, type SqlTransaction } from
 import { assertAdministrator } from '../accounts/assert-administrator.ts'
 import { isId } from '../http.ts'
 import { stockAdjustment } from './inventory.schema.ts'
-import { levelOf, type MovementReason, type StockLevel } from './inventory.ts'
+import { decideMovement, levelOf, type StockLevel } from './inventory.ts'
 import { moveStock } from './move-stock.ts'
 
 export interface Adjusted extends StockLevel {
@@ -13,8 +13,7 @@ export interface Adjusted extends StockLevel {
 interface Adjustment {
   readonly variantId: string
   readonly delta: number
-  readonly reason: MovementReason
-  readonly note?: string | undefined
+  readonly reason: string
 }
 
 /** An administrator's hand on the shelf: a delivery, a loss, a count that was wrong. Each leaves a movement. */
@@ -32,14 +31,11 @@ export const adjustStock = defineOperation({
     record: ({ input, result }: { readonly input: Adjustment; readonly result: Adjusted }) => ({
       variantId: result.variantId,
       delta: -input.delta,
-      note: `undo of ${result.movementId}`,
+      reason: `undo of ${result.movementId}`,
     }),
-    async run(
-      ctx: AtomicContext<SqlTransaction>,
-      recorded: Pick<Adjustment, 'variantId' | 'delta' | 'note'>,
-    ): Promise<Adjusted> {
+    async run(ctx: AtomicContext<SqlTransaction>, recorded: Adjustment): Promise<Adjusted> {
       await assertAdministrator(ctx.tx, ctx.scope)
-      return move(ctx, { ...recorded, reason: 'correction' })
+      return move(ctx, recorded)
     },
   },
   run: (ctx, input): Promise<Adjusted> => move(ctx, input),
@@ -47,16 +43,15 @@ export const adjustStock = defineOperation({
 
 async function move(
   { tx, actor, operationId }: AtomicContext<SqlTransaction>,
-  { variantId, delta, reason, note }: Adjustment,
+  { variantId, delta, reason }: Adjustment,
 ): Promise<Adjusted> {
   const moved = isId(variantId)
     ? await moveStock(tx, {
         variantId,
         delta,
-        reason,
+        ...decideMovement(reason),
         operationId,
         ...(actor !== undefined && { actor }),
-        ...(note !== undefined && { note }),
       })
     : undefined
   if (!moved) throw refuse('variant_not_found', 'There is no such variant.')

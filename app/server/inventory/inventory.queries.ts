@@ -1,22 +1,23 @@
 import type { Reader } from '../database.ts'
-import { levelOf, type MovementReason, type StockLevel } from './inventory.ts'
+import { levelOf, type MovementKind, type StockLevel } from './inventory.ts'
 import { reservedSql } from './stock-levels.ts'
 
 export interface Movement {
   readonly id: string
   readonly delta: number
-  readonly reason: MovementReason
+  readonly kind: MovementKind
+  /** In the words of who moved it; else the same as `kind`. */
+  readonly reason: string
   readonly orderId?: string
   readonly operationId?: string
   readonly actor?: string
-  readonly note?: string
   readonly at: string
 }
 
 interface MovementRow {
   readonly id: string
   readonly delta: number
-  readonly reason: MovementReason
+  readonly kind: MovementKind
   readonly order_id: string | null
   readonly operation_id: string | null
   readonly actor: string | null
@@ -40,7 +41,7 @@ export async function listMovements(
   const { rows } = await tx.query<MovementRow>({
     name: 'inventory_movements',
     text: `
-      select m.id, m.delta, m.reason, m.order_id, m.operation_id, m.actor, m.note, m.at,
+      select m.id, m.delta, m.reason as kind, m.order_id, m.operation_id, m.actor, m.note, m.at,
         to_char(m.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place
       from pantry.stock_movement m
       where m.variant_id = $1::uuid and ($2::timestamptz is null or (m.at, m.id) < ($2::timestamptz, $3::uuid))
@@ -53,11 +54,11 @@ export async function listMovements(
     items: page.map((row) => ({
       id: row.id,
       delta: row.delta,
-      reason: row.reason,
+      kind: row.kind,
+      reason: row.note ?? row.kind,
       ...(row.order_id !== null && { orderId: row.order_id }),
       ...(row.operation_id !== null && { operationId: row.operation_id }),
       ...(row.actor !== null && { actor: row.actor }),
-      ...(row.note !== null && { note: row.note }),
       at: row.at.toISOString(),
     })),
     next: rows.length > asked.limit && last ? [last.place, last.id] : undefined,

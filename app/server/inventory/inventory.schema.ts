@@ -3,6 +3,7 @@ import { text } from '../accounts/accounts.schema.ts'
 import { pageQuery } from '../http.ts'
 import type { Movement, StockRow } from './inventory.queries.ts'
 import type { Adjusted } from './adjust-stock.ts'
+import { movementKinds } from './inventory.ts'
 
 /** Of one delivery, or one loss. */
 const largestDelta = 1_000_000
@@ -14,9 +15,11 @@ export const stockAdjustment = z.strictObject({
     .min(-largestDelta)
     .max(largestDelta)
     .refine((delta) => delta !== 0, 'must not be 0'),
-  // Sales are booked by their orders.
-  reason: z.enum(['delivery', 'return', 'correction', 'loss']),
-  note: text(500).optional(),
+  reason: text(500)
+    .refine((reason) => reason !== 'sale', 'sales are booked by their orders')
+    .meta({
+      description: 'Begins with `delivery`, `return`, `correction` or `loss`; other words make it a correction.',
+    }),
 })
 
 const level = { onHand: z.int(), reserved: z.int(), available: z.int() }
@@ -30,11 +33,11 @@ export const adjusted = z.strictObject({
 const movement = z.strictObject({
   id: z.string(),
   delta: z.int(),
-  reason: z.enum(['delivery', 'sale', 'return', 'correction', 'loss']),
+  kind: z.enum(movementKinds),
+  reason: z.string().meta({ description: 'As it was given; else the same as `kind`.' }),
   orderId: z.string().optional(),
   operationId: z.string().optional(),
   actor: z.string().optional(),
-  note: z.string().optional(),
   at: z.string(),
 }) satisfies z.ZodType<Movement>
 

@@ -137,12 +137,12 @@ test('booking, releasing and returning balance with the ledger; booking or relea
 test('goods go in and out with a movement, and never below what is reserved', async () => {
   const variantId = await one(5)
   await reserve([{ variantId, quantity: 4 }])
-  const move = (delta: number, reason: 'loss' | 'delivery', note?: string) =>
-    committed((tx) => moveStock(tx, { variantId, delta, reason, ...(note !== undefined && { note }) }))
+  const move = (delta: number, kind: 'loss' | 'delivery', note?: string) =>
+    committed((tx) => moveStock(tx, { variantId, delta, kind, note }))
   expect(await move(-2, 'loss')).toEqual({ movementId: undefined, onHand: 5, reserved: 4 })
   expect(await move(-1, 'loss', 'broken')).toEqual({ movementId: expect.any(String), onHand: 4, reserved: 4 })
   expect(await move(10, 'delivery')).toMatchObject({ onHand: 14, reserved: 4 })
-  expect(await committed((tx) => moveStock(tx, { variantId: uuidv7(), delta: 1, reason: 'delivery' }))).toBeUndefined()
+  expect(await committed((tx) => moveStock(tx, { variantId: uuidv7(), delta: 1, kind: 'delivery' }))).toBeUndefined()
   expect(await stockOf(variantId)).toEqual({ on_hand: 14, reserved: 4, moved: 14, held: 4 })
 })
 

@@ -14,7 +14,17 @@ export type Reserved =
   /** Roll back: what was there of the other lines is reserved in this transaction. */
   | { readonly reserved: false; readonly short: readonly ShortLine[] }
 
-export type MovementReason = 'delivery' | 'sale' | 'return' | 'correction' | 'loss'
+/** What the ledger counts a movement as. */
+export const movementKinds = ['delivery', 'sale', 'return', 'correction', 'loss'] as const
+export type MovementKind = (typeof movementKinds)[number]
+
+/** What an administrator gives as a reason is a kind, or words: their first one may be a kind, else they make it a correction. */
+export const decideMovement = (reason: string): { readonly kind: MovementKind; readonly note?: string } => {
+  const first = /^[a-z]+/i.exec(reason)?.[0].toLowerCase()
+  // Sales are booked by their orders.
+  const kind = movementKinds.find((one) => one === first && one !== 'sale') ?? 'correction'
+  return reason === kind ? { kind } : { kind, note: reason }
+}
 
 /** What the shelf has of a variant. */
 export interface StockLevel {

@@ -1,14 +1,15 @@
 import { uuidv7, type SqlTransaction } from 'safepoint'
-import { stockLimit, type MovementReason } from './inventory.ts'
+import { stockLimit, type MovementKind } from './inventory.ts'
 
 export interface StockMove {
   readonly variantId: string
   /** Units in, or out when negative. */
   readonly delta: number
-  readonly reason: MovementReason
+  readonly kind: MovementKind
   readonly actor?: string
   readonly operationId?: string
-  readonly note?: string
+  /** Why, in words. */
+  readonly note?: string | undefined
 }
 
 export interface Moved {
@@ -56,7 +57,7 @@ export async function moveStock(tx: SqlTransaction, move: StockMove): Promise<Mo
       move.variantId,
       move.delta,
       uuidv7(),
-      move.reason,
+      move.kind,
       move.operationId ?? null,
       move.actor ?? null,
       move.note ?? null,

@@ -12,8 +12,8 @@ export const mailProblems: ProblemTable = {
     status: 409,
     title: { en: 'Nothing to send again', he: 'אין מה לשלוח שוב' },
     detail: {
-      en: 'Only a failed mail is sent again; this one is {state}.',
-      he: 'רק הודעה שנכשלה נשלחת שוב; מצבה של זו: {state}.',
+      en: 'Only a failed mail of an account that is open is sent again; this one is {state}.',
+      he: 'רק הודעה שנכשלה, של חשבון פתוח, נשלחת שוב; מצבה של זו: {state}.',
     },
     remedy: 'Read the mail: `state` and `tries` say what became of it.',
   },

@@ -34,6 +34,7 @@ const mailOf = (row: MailRow): Mail => ({
   sentAt: row.sent_at ?? undefined,
 })
 
+/** A closed account gets none. */
 export async function insertMail(
   tx: SqlTransaction,
   mail: {
@@ -48,7 +49,8 @@ export async function insertMail(
     name: 'mail_queue',
     text: `
       insert into pantry.mail (id, once, account_id, template, data, locale, recipient)
-      select $1::uuid, $2::text, a.id, $4::text, $5::jsonb, a.locale, a.email from pantry.account a where a.id = $3::uuid
+      select $1::uuid, $2::text, a.id, $4::text, $5::jsonb, a.locale, a.email
+      from pantry.account a where a.id = $3::uuid and a.closed_at is null for key share
       on conflict (once) do nothing`,
     values: [mail.id, mail.once, mail.accountId, mail.template, JSON.stringify(mail.data)],
   })
@@ -157,13 +159,14 @@ export async function endRound(
   return rows[0]?.state
 }
 
-/** Queues a failed mail anew; `undefined` when it is not failed. */
+/** Queues a failed mail anew; `undefined` when it is not failed, or its account is closed. */
 export async function requeueMail(tx: SqlTransaction, id: string): Promise<Mail | undefined> {
   const { rows } = await tx.query<MailRow>({
     name: 'mail_requeue',
     text: `
       update pantry.mail set state = 'queued', failure = null, round = round + 1, first_round = round + 1, due_at = clock_timestamp()
       where id = $1::uuid and state = 'failed'
+        and exists (select from pantry.account a where a.id = account_id and a.closed_at is null)
       returning *`,
     values: [id],
   })

@@ -12,7 +12,7 @@ export const resendMail = defineOperation({
   input: z.strictObject({ id: z.string().max(100) }),
   errors: {
     mail_not_found: 'There is no such mail.',
-    mail_not_failed: 'The mail is sent, or still being tried.',
+    mail_not_failed: 'The mail is sent, or still being tried, or its account is closed.',
   },
   onDisconnect: 'finish',
   onCancel: 'The mail stays failed.',

@@ -52,6 +52,8 @@ export function sendMail({ database, relay, links, log, backOff = mailBackOff }:
           if (!relay) throw refuse('not_configured', 'No mail relay is configured here.', { effect: 'none' })
           const mail = await findMail(database, mailId)
           if (!mail) return { outcome: 'refused', reply: 'There is no such mail.' }
+          // Its account was closed since this try began.
+          if (mail.state === 'failed') return { outcome: 'refused', reply: 'It is not to be sent any more.' }
           let rendered: RenderedMail
           try {
             rendered = await renderMail(database, mail, links)

@@ -24,7 +24,7 @@ export function clientEventsRoutes(app: FastifyInstance): void {
         description: 'Feeds the figures of the administration only; nothing is stored.',
         tags: ['monitoring'],
         body: jsonSchema(clientEvents, 'input'),
-        response: { 204: { description: 'Counted.' } },
+        response: { 204: { description: 'Counted.', type: 'null' } },
       }),
       // Not among the writes: figures do not use up what an account may do in the shop.
       config: { limit: 'read' },

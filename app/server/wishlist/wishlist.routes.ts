@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { identityOf, requireAccount } from '../accounts/authenticate.ts'
-import { documentedRead } from '../http.ts'
+import { documentedRead, pageOf, parseRequest, shortQuery } from '../http.ts'
 import type { Pantry } from '../pantry.ts'
 import { wishlistOperations } from './wishlist-operations.ts'
 import { listWishes } from './wishlist.queries.ts'
@@ -10,12 +10,22 @@ export function wishlistRoutes(app: FastifyInstance, { database }: Pantry): void
   const tags = ['people']
   const onRequest = requireAccount
 
-  // At most `wishLimit` of them: always one page.
   app.get(
     '/api/wishlist',
-    { ...documentedRead({ summary: 'My wishlist, the latest first', tags, response: wishlistPage }), onRequest },
-    async (request, reply) =>
-      reply.send({ items: await listWishes(database, identityOf(request).accountId), nextCursor: null }),
+    {
+      ...documentedRead({
+        summary: 'My wishlist, the latest first',
+        tags,
+        querystring: shortQuery,
+        response: wishlistPage,
+      }),
+      onRequest,
+    },
+    async (request, reply) => {
+      const asked = parseRequest(shortQuery, request.query)
+      const all = await listWishes(database, identityOf(request).accountId)
+      return reply.send(pageOf(all, asked, ({ productId }) => productId))
+    },
   )
 
   app.operation({
@@ -29,7 +39,7 @@ export function wishlistRoutes(app: FastifyInstance, { database }: Pantry): void
       description: '201 where it is new there, 200 where it was there.',
       tags,
       response: wish,
-      status: 201,
+      status: [200, 201],
     },
   })
   app.operation({
