@@ -49,7 +49,9 @@ export function createJobs(options: JobsOptions): Jobs {
     application_name: 'pantry-jobs',
     useListenNotify: false,
   })
-  boss.on('error', (error) => options.log.error({ err: error }, 'the job queue has a problem'))
+  let isStopped = false
+  // Its connections say goodbye without waiting for it to be heard: what a database that stops meanwhile says to them is no problem.
+  boss.on('error', (error) => isStopped || options.log.error({ err: error }, 'the job queue has a problem'))
   const { pollSeconds = 2 } = options
 
   return {
@@ -71,6 +73,7 @@ export function createJobs(options: JobsOptions): Jobs {
     },
     async stop(grace = 10_000) {
       await boss.stop({ graceful: grace > 0, timeout: grace })
+      isStopped = true
     },
   }
 }

@@ -191,7 +191,7 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
 
   /** Of who shows no refresh token, but is known by the access token. */
   function rememberOwnSession(request: FastifyRequest): Presented | undefined {
-    const identity = Object.keys(request.body ?? {}).length === 0 ? findIdentity(request) : undefined
+    const identity = isNothing(request.query) && isNothing(request.body) ? findIdentity(request) : undefined
     if (!identity) return undefined
     const { sessionId, accountId } = identity
     const found = { token: '', tokenId: '', standing: { sessionId, accountId, live: true, usedFor: null } }
@@ -203,6 +203,9 @@ export function accountsRoutes(app: FastifyInstance, pantry: Pantry, operations:
     await safepoint.run(endSession, { sessionId, because }, { scope: sessionScopeOf(sessionId), key: because })
   }
 }
+
+const isNothing = (part: unknown): boolean =>
+  typeof part === 'object' ? !Array.isArray(part) && Object.keys(part ?? {}).length === 0 : part === undefined
 
 function emailIn(request: FastifyRequest): string {
   return parseRequest(z.looseObject({ email: z.string().min(1).max(254) }), request.body).email

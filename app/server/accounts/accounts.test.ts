@@ -228,6 +228,12 @@ describe('refresh tokens', () => {
     expect((await refresh(left!.refreshToken)).body.code).toBe('token_invalid')
     expect((await refresh(stays!.refreshToken)).status).toBe(200)
     expect((await shop.send('POST', '/api/auth/logout')).body.code).toBe('input_invalid')
+    const send = shop.sendTo(shop, stays!.accessToken)
+    for (const body of [5, [], 'all', { all: true }])
+      expect([
+        body,
+        (await send('POST', '/api/auth/logout', JSON.stringify(body), { 'content-type': 'application/json' })).status,
+      ]).toEqual([body, 422])
   })
 })
 
