@@ -26,6 +26,8 @@ import { inventoryRoutes } from './inventory/inventory.routes.ts'
 import type { Logger } from './log.ts'
 import { mailRoutes } from './mail/mail.routes.ts'
 import { clientEventsRoutes } from './monitoring/client-events.routes.ts'
+import { countRequests } from './monitoring/count-requests.ts'
+import { metricsRoute } from './monitoring/metrics.routes.ts'
 import { adminOrdersRoutes } from './orders/admin-orders.routes.ts'
 import { ordersRoutes } from './orders/orders.routes.ts'
 import { gatewaysRoute } from './payments/gateways.routes.ts'
@@ -45,6 +47,8 @@ export interface AppOptions {
   readonly demoAccounts?: readonly DemoAccount[]
   /** Absent: none. */
   readonly rateLimits?: RateLimits | undefined
+  /** Lets others than this machine read `/metrics`. */
+  readonly metricsToken?: string | undefined
   /** Why this process takes no more work; `undefined`: it does. */
   readonly refusing?: () => string | undefined
   /** The built pages, served at `/` where they are there. */
@@ -127,6 +131,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 
+  const requests = countRequests(app)
   readJsonBodies(app)
   authenticate(app, pantry)
   if (options.rateLimits) await limitRates(app, options.rateLimits)
@@ -140,6 +145,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     notFoundHandler: false,
   })
   health(app, options)
+  metricsRoute(app, {
+    requests,
+    retries: composed.retries.read,
+    catalog: composed.catalog.figures,
+    token: options.metricsToken,
+  })
   app.get('/openapi.json', { schema: { hide: true } as object }, async () => app.swagger())
   accountsRoutes(app, pantry, operations.accounts)
   demoAccountsRoute(app, options.demoAccounts ?? [])

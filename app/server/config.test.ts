@@ -55,6 +55,8 @@ test('says all that is wrong at once, by the names of the variables', () => {
     }
   }
   expect(() => readConfig({ JWT_SECRET: 'short' })).toThrow(/JWT_SECRET/)
+  expect(() => readConfig({ LOG_LEVEL_CART: 'loud' })).toThrow(/LOG_LEVEL_CART must be one of trace, debug/)
+  expect(readConfig({ LOG_LEVEL_CART: 'debug' }).env.LOG_LEVEL_CART).toBe('debug')
 })
 
 test('a transaction that loses races is run 3 to 5 times in all, as CONFLICT_ATTEMPTS says', () => {

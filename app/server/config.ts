@@ -56,6 +56,7 @@ const environment = z.object({
   GATEWAY_BREAKER_OPEN_MS: milliseconds(100, 3600_000).default(defaultBreaker.open),
   WEBHOOK_TRIES: z.coerce.number().int().min(1).max(1000).default(defaultTries),
   WEBHOOK_PAYLOAD_DAYS: z.coerce.number().int().min(1).max(3650).default(defaultPayloadDays),
+  METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   LOG_LEVEL: level.default('info'),
   LOG_FILE: z.string().min(1).optional(),
 })
@@ -97,6 +98,8 @@ export interface Config {
   readonly webhookTries: number
   /** `WEBHOOK_PAYLOAD_DAYS`: how long what a gateway told is kept once it was applied. Default 30; what was given up stays. */
   readonly webhookPayloadDays: number
+  /** Lets others than this machine read `/metrics`. */
+  readonly metricsToken: string | undefined
   readonly logLevel: z.output<typeof level>
   readonly logFile: string | undefined
   /** What the settings of outside services are read from. */
@@ -115,6 +118,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const wrong = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
   if (given.DATABASE_URL !== undefined && given.JWT_SECRET === undefined) {
     wrong.push('JWT_SECRET is required with DATABASE_URL (openssl rand -base64 48 makes one)')
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (name.startsWith('LOG_LEVEL_') && !level.safeParse(value).success)
+      wrong.push(`${name} must be one of ${level.options.join(', ')}`)
   }
   if ((given.ADMIN_EMAIL === undefined) !== (given.ADMIN_PASSWORD === undefined)) {
     wrong.push('ADMIN_EMAIL and ADMIN_PASSWORD are given together')
@@ -160,6 +167,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     webhookTries: data.WEBHOOK_TRIES,
     webhookPayloadDays: data.WEBHOOK_PAYLOAD_DAYS,
+    metricsToken: data.METRICS_TOKEN,
     logLevel: data.LOG_LEVEL,
     logFile: data.LOG_FILE,
     env: given,

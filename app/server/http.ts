@@ -21,7 +21,7 @@ export function readJsonBodies(app: FastifyInstance): void {
     } catch (cause) {
       return done(refuse('malformed_request', 'The body is not UTF-8.', { cause }))
     }
-    parse(request, text, done)
+    void parse(request, text, done)
   })
 }
 
@@ -85,7 +85,7 @@ export const pageQuery = z.strictObject({
 export const writeCursor = (place: readonly string[]): string =>
   Buffer.from(JSON.stringify(place)).toString('base64url')
 
-/** Throws `input_invalid` for what was not made by {@link writeCursor} of as many parts. */
+/** Throws `input_invalid` for what was not made by {@link writeCursor} of as many parts, of which the last is an id. */
 export function readCursor(cursor: string | undefined, parts: number): string[] | undefined {
   if (cursor === undefined || cursor === '') return undefined
   try {
@@ -93,7 +93,8 @@ export function readCursor(cursor: string | undefined, parts: number): string[] 
     const whole =
       Array.isArray(place) &&
       place.length === parts &&
-      place.every((part) => typeof part === 'string' && !part.includes('\0'))
+      place.every((part) => typeof part === 'string' && !part.includes('\0')) &&
+      isId(place.at(-1))
     if (whole) return place as string[]
   } catch {
     // Falls through: it is not one of ours.
@@ -115,7 +116,7 @@ export function pageOf<Item>(
   { limit = all.length, cursor }: z.output<typeof shortQuery>,
   idOf: (item: Item) => string,
 ): { readonly items: readonly Item[]; readonly nextCursor: string | null } {
-  const [id, place] = readCursor(cursor, 2) ?? []
+  const [place, id] = readCursor(cursor, 2) ?? []
   const found = all.findIndex((item) => idOf(item) === id)
   const begin = id === undefined ? 0 : found >= 0 ? found + 1 : Number(place)
   if (!Number.isSafeInteger(begin) || begin < 0) throw badCursor()
@@ -124,7 +125,7 @@ export function pageOf<Item>(
   const last = items.at(-1)
   return {
     items,
-    nextCursor: last !== undefined && end < all.length ? writeCursor([idOf(last), String(end - 1)]) : null,
+    nextCursor: last !== undefined && end < all.length ? writeCursor([String(end - 1), idOf(last)]) : null,
   }
 }
 

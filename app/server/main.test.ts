@@ -200,6 +200,20 @@ test(
     const alone = run('worker.ts', { DATA_DIR: newFolder() })
     expect(await alone.end()).toBe(1)
     expect(alone.output()).toContain('No Pantry runs on')
+    const untouched = newFolder()
+    const open = run('main.ts', { DATA_DIR: untouched, CORS_ORIGINS: 'https://*.vercel.app' })
+    expect(await open.end()).toBe(1)
+    expect(open.output()).toContain('admits every customer of vercel.app')
+    expect(fs.existsSync(untouched)).toBe(false)
+    const away = run('main.ts', {
+      DATABASE_URL: databaseUrl,
+      JWT_SECRET: 'x'.repeat(40),
+      HOST: '203.0.113.1',
+      DATA_DIR: newFolder(),
+    })
+    expect(await away.end()).toBe(1)
+    expect(away.output()).toContain('EADDRNOTAVAIL')
+    expect(away.output()).not.toContain('    at ')
     const used = net.createServer()
     used.listen(0, '127.0.0.1')
     await once(used, 'listening')

@@ -4,6 +4,7 @@ import { startPostgres, type RunningPostgres } from 'safepoint/testkit'
 import type { DemoAccount } from './accounts/accounts.ts'
 import { buildApp } from './app.ts'
 import { ConfigError, keepSecret, readConfig, type Config } from './config.ts'
+import { originTest } from './cors.ts'
 import { areaLog, createLog, type Logger } from './log.ts'
 import { claimOwnership } from './owner.ts'
 import { ensureDatabase, prepareDatabase } from './prepare-database.ts'
@@ -42,6 +43,8 @@ try {
 async function start(config: Config): Promise<void> {
   const log = createLog(config)
   const rateLimits = readRateLimits(config.rateLimits)
+  // Origins that are refused are refused before anything has begun.
+  originTest(config.corsOrigins, { allowSharedHosting: config.corsSharedHosting === 'allow' })
   const embedded = config.databaseUrl === undefined
   const owner = embedded ? claimOwnership(config.dataDir) : undefined
   if (owner) opened.push({ what: 'ownership', close: () => owner.release() })
@@ -68,6 +71,7 @@ async function start(config: Config): Promise<void> {
     corsSharedHosting: config.corsSharedHosting,
     demoAccounts: demo,
     rateLimits,
+    metricsToken: config.metricsToken,
     refusing: () => (ending ? 'The server is shutting down.' : undefined),
     webRoot,
   })
@@ -128,7 +132,7 @@ function isStartError(error: unknown): boolean {
   const { code } = error as { code?: unknown }
   return (
     typeof code === 'string' &&
-    /^(unsupported_platform|no_binaries|port_in_use|data_dir_in_use|wrong_version|start_failed|EADDRINUSE|EACCES)$/.test(
+    /^(unsupported_platform|no_binaries|port_in_use|data_dir_in_use|wrong_version|start_failed|EADDRINUSE|EADDRNOTAVAIL|ENOTFOUND|EACCES)$/.test(
       code,
     )
   )

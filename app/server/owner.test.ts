@@ -59,6 +59,17 @@ test('a second owner is refused with the first one’s process and address; a ki
   claimOwnership(dataDir).release()
 })
 
+test('a folder that cannot be is told by the name of its variable, and made with what is missing above it where it can', () => {
+  const file = path.join(folder, 'a file')
+  fs.writeFileSync(file, '')
+  // The last one is a folder that takes no others; Node's own recursive mkdir never returns from it.
+  for (const wrong of [file, path.join(file, 'below'), ...(process.platform === 'linux' ? ['/proc/pantry'] : [])])
+    expect(() => claimOwnership(wrong)).toThrow(new RegExp(`^DATA_DIR ${wrong} cannot be used: `))
+  const deep = path.join(folder, 'not', 'there', 'yet')
+  claimOwnership(deep).release()
+  expect(fs.statSync(deep).mode & 0o777).toBe(0o700)
+})
+
 test('a process that got the pid of a dead owner is not taken for it', () => {
   const dataDir = makeDataDir()
   const claim = { pid: process.pid, identity: 'of an earlier process' }

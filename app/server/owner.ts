@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { SafepointError } from 'safepoint'
 import { claimExclusively, findProcessIdentity } from 'safepoint/testkit'
+import { ConfigError } from './config.ts'
 
 /** The process that runs on a DATA_DIR, as it wrote it down for workers and the command line. */
 export interface Owner {
@@ -27,10 +28,14 @@ export const markerFile = '.pantry'
 
 /**
  * Makes this process the one owner of `dataDir`. Throws SafepointError `data_dir_owned` (`details`: pid, url) while
- * another process is; what a killed one left is taken over.
+ * another process is, ConfigError where there can be no such folder; what a killed one left is taken over.
  */
 export function claimOwnership(dataDir: string): Ownership {
-  fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  try {
+    makeFolder(dataDir)
+  } catch (error) {
+    throw new ConfigError(`DATA_DIR ${dataDir} cannot be used: ${(error as Error).message}`)
+  }
   const claim = claimExclusively(dataDir, 'owner')
   if (!claim.held) {
     const { pid } = claim.holder
@@ -69,6 +74,19 @@ export function findOwner(dataDir: string): Owner | undefined {
     return undefined
   }
   return findProcessIdentity(owner.pid) === owner.identity ? owner : undefined
+}
+
+/** With what is missing above it. Node's own way of that never returns where a folder takes none, as /proc. */
+function makeFolder(folder: string): void {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  const above = path.dirname(folder)
+  if (!fs.existsSync(above)) makeFolder(above)
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another process was faster.
+    if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error
+  }
 }
 
 /** Whole or not at all: a reader never sees half a file. */

@@ -75,17 +75,14 @@ test('Retry-Attempt that is no number still makes the engine look first', () => 
   expect(readRetryAttempt(requestWith())).toBeUndefined()
 })
 
-test('If-Match takes one strong tag of a version and nothing else', () => {
-  expect([readIfMatch('"3"'), readIfMatch(' "0" '), readIfMatch('*'), readIfMatch(undefined)]).toEqual([
-    3,
-    0,
-    undefined,
-    undefined,
-  ])
+test('If-Match takes one strong tag of a version, or the bare number, and nothing else', () => {
+  expect(['"3"', ' "0" ', '3', ' 0 ', '*', undefined].map(readIfMatch)).toEqual([3, 0, 3, 0, undefined, undefined])
   expect(readIfMatch('"3-QKv1_x-9"')).toBe(3)
   for (const value of [
     'W/"3"',
-    '3',
+    '3-QKv1',
+    '03',
+    '1, 2',
     '"3-"',
     '"3 x"',
     '"abc"',

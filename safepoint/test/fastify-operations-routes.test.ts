@@ -1,4 +1,5 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import http from 'node:http'
 import net from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -290,6 +291,37 @@ test('closing the application ends its streams, and does not wait for connection
   await other.close()
   await silentClosed
   expect(await body).toContain('data: {"state":"none"}')
+})
+
+test('closing waits for the answer to what was asked before, and not for the connection it came on', async () => {
+  const other = Fastify(problemServerOptions)
+  await other.register(safepointFastify, { safepoint: engine.safepoint, caller: () => ({ scope: 'user:1' }) })
+  const requests = new EventEmitter()
+  const asked = once(requests, 'asked')
+  const answered = once(requests, 'answered')
+  other.get('/slow', () => (requests.emit('asked'), answered))
+  // Its head has gone out when the application begins to close, as that of a long download.
+  other.get('/long', (_request, reply) => {
+    reply.hijack().raw.write('begun')
+    void answered.then(() => reply.raw.end())
+  })
+  const address = await other.listen({ port: 0, host: '127.0.0.1' })
+  // As proxies do: the connection is kept until the server closes it.
+  const agent = new http.Agent({ keepAlive: true })
+  const get = (path: string) =>
+    new Promise<http.IncomingMessage>((resolve, reject) => {
+      http.get(address + path, { agent }, (answer) => resolve(answer.resume())).once('error', reject)
+    })
+  const slow = get('/slow')
+  const long = await get('/long')
+  await asked
+  const closed = other.close()
+  await until(() => !other.server.listening)
+  requests.emit('answered')
+  const answer = await slow
+  expect([answer.statusCode, answer.headers.connection, long.headers.connection]).toEqual([200, 'close', 'keep-alive'])
+  await closed
+  agent.destroy()
 })
 
 test('a child instance with a prefix has its own operations, routes and error pages', async () => {

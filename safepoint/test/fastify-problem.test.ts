@@ -191,6 +191,13 @@ test.each([
   for await (const chunk of socket) answer += chunk
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} .*Content-Type: application/problem\\+json`, 's'))
   expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ status, type: expect.stringMatching(/^\/errors\//) })
+  expect(answer).toMatch(/^Content-Language: en\r\nX-Request-Id: [0-9a-f-]{36}\r$/m)
+})
+
+test('a URL that is none is answered with a request id too, and in the language that was asked for', async () => {
+  const { problem, headers } = await problemAt('/throw/%zz', { headers: { 'accept-language': 'he' } })
+  expect(problem).toMatchObject({ code: 'malformed_request', title: expect.stringMatching(/[א-ת]/) })
+  expect([headers.get('content-language'), headers.get('x-request-id')]).toEqual(['he', expect.any(String)])
 })
 
 test('a trailing slash is ignored', async () => {

@@ -86,8 +86,41 @@ test("the library's own routes are documented too", async () => {
     'POST /api/operations/:key/undo',
     'GET /api/operations/:key/events',
   ]
-  for (const route of [...own, 'GET /errors', 'GET /errors/:code'])
-    expect(routes.get(route)?.schema, route).toHaveProperty('summary')
+  const answers: Record<string, Record<string, string[]>> = {}
+  for (const route of [...own, 'GET /errors', 'GET /errors/:code']) {
+    const { summary, response } = routes.get(route)!.schema as any
+    expect(summary, route).toEqual(expect.any(String))
+    answers[route] = Object.fromEntries(
+      Object.entries<any>(response).map(([status, { content = {} }]) => [status, Object.keys(content)]),
+    )
+  }
+  const json = ['application/json']
+  const problem = { default: ['application/problem+json'] }
+  expect(answers).toEqual({
+    'GET /api/operations/:key': { 200: json, ...problem },
+    'POST /api/operations/:key/cancel': { 200: json, 202: json, ...problem },
+    'POST /api/operations/:key/undo': { 200: json, 202: json, ...problem },
+    'GET /api/operations/:key/events': { 200: ['text/event-stream'], 204: [], ...problem },
+    'GET /errors': { 200: ['text/html', 'text/markdown'], ...problem },
+    'GET /errors/:code': { 200: ['text/html', 'text/markdown'], ...problem },
+  })
+  await app.close()
+})
+
+test('a route may answer with one of several statuses; a status without a body promises none', async () => {
+  const { app, routes } = await appWith()
+  const contentOf = (url: string) =>
+    Object.entries<any>((routes.get(`POST ${url}`)!.schema as any).response)
+      .filter(([status]) => status.startsWith('2'))
+      .map(([status, { content }]) => [status, content && Object.keys(content)])
+  const response = z.object({ version: z.number() })
+  for (const [url, schema] of Object.entries({ '/some': { response, status: [201, 200] }, '/none': { status: 204 } }))
+    app.operation({ method: 'POST', url, operation: rename, key: 'optional', schema })
+  expect(contentOf('/some')).toEqual([
+    ['200', ['application/json']],
+    ['201', ['application/json']],
+  ])
+  expect(contentOf('/none')).toEqual([['204', undefined]])
   await app.close()
 })
 

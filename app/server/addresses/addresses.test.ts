@@ -180,4 +180,7 @@ test('the list comes whole, or in pages where less is asked for; a cursor outliv
   expect(await list(`cursor=${first.nextCursor}`)).toEqual({ items: all.slice(3), nextCursor: null })
   for (const query of ['limit=0', 'limit=-1', 'limit=1000000000', 'limit=x', 'cursor=x', 'page=2'])
     expect([query, (await list(query)).code]).toEqual([query, 'input_invalid'])
+  const cursorOf = (...place: unknown[]) => Buffer.from(JSON.stringify(place)).toString('base64url')
+  for (const place of [['1'], ['1', 'x'], ['-1', all[2].id], ['x', all[2].id], [1, all[2].id]])
+    expect([place, (await list(`cursor=${cursorOf(...place)}`)).code]).toEqual([place, 'input_invalid'])
 })

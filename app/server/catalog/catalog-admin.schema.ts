@@ -37,7 +37,7 @@ const image = z
   .string()
   .max(500)
   .refine(
-    (value) => /^(?:\/[\w-]+)+\.\w+$/.test(value) || (/^https:\/\//.test(value) && URL.canParse(value)),
+    (value) => /^(?:\/[\w-]+)+\.\w+$/.test(value) || (value.startsWith('https://') && URL.canParse(value)),
     'must be a picture of this server, such as /images/rice.svg, or an https URL',
   )
 const id = z.string().max(100)

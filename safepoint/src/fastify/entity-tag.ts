@@ -2,13 +2,15 @@ import { SafepointError } from '../errors.ts'
 
 /**
  * The version that `If-Match` names (RFC 9110 section 13.1.1): one strong entity tag `"<version>"`, or `"<version>-<more>"` as
- * a read may send it whose representation can change without its version. `undefined` where the header is absent or `*`.
- * Throws `version_invalid` for anything else; a weak tag cannot guard a write.
+ * a read may send it whose representation can change without its version. The bare number is taken too, as clients send it that
+ * have it from a body. `undefined` where the header is absent or `*`. Throws `version_invalid` for anything else; a weak tag
+ * cannot guard a write.
  */
 export function readIfMatch(value: string | undefined): number | undefined {
   const tag = value?.trim()
   if (tag === undefined || tag === '*') return undefined
-  const version = Number(/^"(0|[1-9]\d{0,15})(?:-[\w-]+)?"$/.exec(tag)?.[1] ?? NaN)
+  const [, quoted, bare] = /^(?:"(0|[1-9]\d{0,15})(?:-[\w-]+)?"|(0|[1-9]\d{0,15}))$/.exec(tag) ?? []
+  const version = Number(quoted ?? bare ?? NaN)
   if (!Number.isSafeInteger(version))
     throw new SafepointError('version_invalid', 'If-Match is not one strong tag of a version.')
   return version

@@ -20,24 +20,36 @@ ${body}
 </html>
 `
   const base = app.prefix + errorsPath
+  const page = { schema: { type: 'string' } }
+  const response = { 200: { description: 'The page.', content: { 'text/html': page, 'text/markdown': page } } }
 
-  app.get(errorsPath, ownSchema({ summary: 'Every error code', tags: ['errors'] }), (request, reply) => {
-    const language = languageOf(request.headers['accept-language'])
-    reply.header('vary', 'Accept, Accept-Language')
-    if (wantsMarkdown(request.headers.accept))
-      return reply.type('text/markdown; charset=utf-8').send(errorsMarkdown(table))
-    const rows = codesOf(table).map(
-      ([code, kind]) =>
-        `<li><a href="${escapeHtml(`${base}/${encodeURIComponent(code)}`)}"><code>${escapeHtml(code)}</code></a> ${kind.status}: ${escapeHtml(kind.title[language])}</li>`,
-    )
-    return reply
-      .type('text/html; charset=utf-8')
-      .send(html('Errors', `<h1>Errors</h1>\n<ul>\n${rows.join('\n')}\n</ul>`, language))
-  })
+  app.get(
+    errorsPath,
+    ownSchema({ summary: 'Every error code', tags: ['errors'], security: [], response }),
+    (request, reply) => {
+      const language = languageOf(request.headers['accept-language'])
+      reply.header('vary', 'Accept, Accept-Language')
+      if (wantsMarkdown(request.headers.accept))
+        return reply.type('text/markdown; charset=utf-8').send(errorsMarkdown(table))
+      const rows = codesOf(table).map(
+        ([code, kind]) =>
+          `<li><a href="${escapeHtml(`${base}/${encodeURIComponent(code)}`)}"><code>${escapeHtml(code)}</code></a> ${kind.status}: ${escapeHtml(kind.title[language])}</li>`,
+      )
+      return reply
+        .type('text/html; charset=utf-8')
+        .send(html('Errors', `<h1>Errors</h1>\n<ul>\n${rows.join('\n')}\n</ul>`, language))
+    },
+  )
 
   app.get<{ Params: { code: string } }>(
     `${errorsPath}/:code`,
-    ownSchema({ summary: 'What an error code means', tags: ['errors'], params: { code: 'The `code` of a problem.' } }),
+    ownSchema({
+      summary: 'What an error code means',
+      tags: ['errors'],
+      security: [],
+      params: { code: 'The `code` of a problem.' },
+      response,
+    }),
     (request, reply) => {
       const { code } = request.params
       const kind = Object.hasOwn(table, code) ? table[code] : undefined

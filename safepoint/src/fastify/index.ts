@@ -16,4 +16,4 @@ export { eventStream, type EventStreamOptions, type StreamEvent } from './event-
 export { disconnectOf } from './disconnect.ts'
 export { entityTagOf, readIfMatch } from './entity-tag.ts'
 export { operationHref, readIdempotencyKey, readPathKey, writeKey } from './idempotency-key.ts'
-export { documented, problemResponse, type JsonSchema } from './route-schema.ts'
+export { documented, eventStreamResponse, problemResponse, type JsonSchema } from './route-schema.ts'

@@ -1,6 +1,7 @@
 import type { AnyOperation, DisconnectPolicy } from '../operation.ts'
 import { isDurable } from '../operation.ts'
 import type { ProblemTable } from './problem-table.ts'
+import { jsonResponse, pendingSchema } from './answer-schemas.ts'
 import { keyHeaders, problemResponse, stringParams, type JsonSchema } from './route-schema.ts'
 
 /** What OpenAPI says about a route besides what its operation says already. */
@@ -11,8 +12,8 @@ export interface RouteSchema {
   readonly security?: ReadonlyArray<Readonly<Record<string, readonly string[]>>>
   /** Of the result; any schema that the plugin's `toJsonSchema` takes. */
   readonly response?: unknown
-  /** Status of a result, where the operation sets another than 200. */
-  readonly status?: number
+  /** Status of a result, where the operation sets another than 200; all of them where it depends. 202 and 204 without a `response` have no body. */
+  readonly status?: number | readonly number[]
   /** Where the route derives its input: what it reads instead. */
   readonly params?: JsonSchema
   readonly querystring?: JsonSchema
@@ -119,16 +120,20 @@ function responses({ operation, given, key, table, toJsonSchema }: SchemaContext
   for (const code of [...(key === 'required' ? ['key_required'] : []), ...engineCodesOf(operation)])
     tell(code, table[code]!.detail?.en ?? table[code]!.title.en)
   for (const [code, means] of Object.entries(operation.errors ?? {})) tell(code, means)
-  return {
-    [given.status ?? 200]: {
+  const results = [given.status ?? 200].flat().map((status) => [
+    status,
+    {
       description: 'The result; a replay is byte-identical.',
-      content: { 'application/json': { schema: ok } },
+      // `null` is how the makers of OpenAPI for Fastify are told that there is no body.
+      ...(given.response === undefined && (status === 202 || status === 204)
+        ? { type: 'null' }
+        : { content: { 'application/json': { schema: ok } } }),
     },
+  ])
+  return {
+    ...Object.fromEntries(results),
     ...(isDurable(operation) && {
-      202: {
-        description: 'Under way: watch it, or cancel it, at `operation.href`.',
-        content: { 'application/json': { schema: pendingSchema } },
-      },
+      202: jsonResponse('Under way: watch it, or cancel it, at `operation.href`.', pendingSchema),
     }),
     ...Object.fromEntries([...byStatus].map(([status, meanings]) => [status, problemResponse(meanings)])),
   }
@@ -144,19 +149,6 @@ const engineCodesOf = (operation: AnyOperation) => [
   ...(isDurable(operation) ? ['in_progress'] : ['timeout']),
   'unavailable',
 ]
-
-const pendingSchema: JsonSchema = {
-  type: 'object',
-  required: ['state', 'operation'],
-  properties: {
-    state: { enum: ['running', 'undoing'] },
-    operation: {
-      type: 'object',
-      required: ['key', 'href'],
-      properties: { key: { type: 'string' }, href: { type: 'string', format: 'uri-reference' } },
-    },
-  },
-}
 
 export function pathNames(url: string): string[] {
   return [...url.matchAll(/:([A-Za-z_]\w*)/g)].map(([, name]) => name!)

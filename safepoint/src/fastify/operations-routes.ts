@@ -7,7 +7,8 @@ import { disconnectOf } from './disconnect.ts'
 import { eventStream, type StreamEvent } from './event-stream.ts'
 import { operationHref, readIdempotencyKey, readPathKey, writeKey } from './idempotency-key.ts'
 import type { OperationRouteContext, RouteExtras } from './operation-route.ts'
-import { ownSchema, type JsonSchema } from './route-schema.ts'
+import { cancelAnswerSchema, jsonResponse, pendingSchema, viewSchema } from './answer-schemas.ts'
+import { eventStreamResponse, ownSchema, type JsonSchema } from './route-schema.ts'
 import { sendAnswer, sendRunError } from './send-answer.ts'
 
 type Keyed = { Params: { key: string } }
@@ -27,7 +28,7 @@ export function operationsRoutes(
   const { safepoint, caller, operationsPath } = context
   const schema = (
     summary: string,
-    more: { headers?: JsonSchema; body?: JsonSchema; response?: Record<number, JsonSchema> } = {},
+    more: { headers?: JsonSchema; body?: JsonSchema; response: Record<number, JsonSchema> },
   ): RouteShorthandOptions => ({
     ...extras,
     ...ownSchema({ summary, tags: ['operations'], params: { key: 'The Idempotency-Key, percent-encoded.' }, ...more }),
@@ -37,7 +38,10 @@ export function operationsRoutes(
       ? { ...answer, undo: { ...answer.undo, href: `${operationHref(operationsPath, key)}/undo` } }
       : answer
 
-  app.get<Keyed>(`${path}/:key`, schema('State and result of an operation'), async (request, reply) => {
+  const viewOptions = schema('State and result of an operation', {
+    response: { 200: jsonResponse('How it stands; `none` where there is no trace of it.', viewSchema) },
+  })
+  app.get<Keyed>(`${path}/:key`, viewOptions, async (request, reply) => {
     const { scope } = await caller(request)
     const key = readPathKey(request.params.key)
     const view = await safepoint.find(scope, key)
@@ -61,10 +65,11 @@ export function operationsRoutes(
       additionalProperties: false,
     },
     response: {
-      200: {
-        description: 'The truth: `cancelled`, `too_late` (with the result and how to undo it) or `needs_attention`.',
-      },
-      202: { description: '`undoing`: the cancel has won, and what was done so far is being undone.' },
+      200: jsonResponse(
+        'The truth: `cancelled`, `too_late` (with the result and how to undo it) or `needs_attention`.',
+        cancelAnswerSchema,
+      ),
+      202: jsonResponse('`undoing`: the cancel has won, and what was done so far is being undone.', cancelAnswerSchema),
     },
   })
   app.post<Keyed>(`${path}/:key/cancel`, cancelSchema, async (request, reply) => {
@@ -93,7 +98,12 @@ export function operationsRoutes(
 
   app.post<Keyed>(
     `${path}/:key/undo`,
-    schema('Undo a succeeded operation; two undos are one'),
+    schema('Undo a succeeded operation; two undos are one', {
+      response: {
+        200: jsonResponse('What its undo answers.', {}),
+        202: jsonResponse('Under way: watch it at `operation.href`.', pendingSchema),
+      },
+    }),
     async (request, reply) => {
       const disconnect = disconnectOf(reply)
       const { scope, actor } = await caller(request)
@@ -109,7 +119,12 @@ export function operationsRoutes(
 
   app.get<Keyed>(
     `${path}/:key/events`,
-    { ...schema('Progress and state changes as server-sent events'), exposeHeadRoute: false },
+    {
+      ...schema('Progress and state changes as server-sent events', {
+        response: { ...eventStreamResponse, 204: { description: 'The end was told already.', type: 'null' } },
+      }),
+      exposeHeadRoute: false,
+    },
     async (request, reply) => {
       const { scope } = await caller(request)
       const key = readPathKey(request.params.key)

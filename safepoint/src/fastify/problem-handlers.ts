@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { SafepointError } from '../errors.ts'
-import type { OperationReference, Problem } from '../protocol.ts'
+import { headers, type OperationReference, type Problem } from '../protocol.ts'
+import { uuidv7 } from '../uuid.ts'
 import { faultOf, languageOf, problemOf } from './problem.ts'
-import { problemTable, type ProblemTable } from './problem-table.ts'
+import { problemTable, type Language, type ProblemTable } from './problem-table.ts'
 
 export interface ProblemOptions {
   /** The application's own codes; they may also say the engine's in its own words. */
@@ -107,9 +108,13 @@ function logProblem(request: FastifyRequest, problem: Problem, error: unknown): 
 export const problemServerOptions = {
   routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
   frameworkErrors(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-    const problem = plainProblem(error, request.headers['accept-language'])
+    const language = languageOf(request.headers['accept-language'])
+    const problem = plainProblem(error, language)
+    // No hook of the application has run.
     reply
       .code(problem.status)
+      .header(headers.requestId, request.id)
+      .header('content-language', language)
       .type('application/problem+json')
       .send(Buffer.from(JSON.stringify(problem)))
   },
@@ -118,12 +123,14 @@ export const problemServerOptions = {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     const problem = plainProblem(
       new SafepointError(clientErrorCodes[error.code ?? ''] ?? 'malformed_request', ''),
-      undefined,
+      'en',
     )
     const body = JSON.stringify(problem)
     const head = [
       `HTTP/1.1 ${problem.status} ${problem.title}`,
       'Content-Type: application/problem+json',
+      'Content-Language: en',
+      `${headers.requestId}: ${uuidv7()}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',
     ]
@@ -137,6 +144,6 @@ const clientErrorCodes: Readonly<Record<string, string>> = {
 }
 
 /** A problem from outside any route, where the application's table does not reach. */
-function plainProblem(error: unknown, acceptLanguage: string | undefined): Problem {
-  return problemOf(error, { language: languageOf(acceptLanguage), table: problemTable, typePath: '/errors' })
+function plainProblem(error: unknown, language: Language): Problem {
+  return problemOf(error, { language, table: problemTable, typePath: '/errors' })
 }

@@ -6,12 +6,13 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 
 /**
  * Route options of a route whose schema documents and does not validate: the operation validates its own input, and bodies
- * are sent as stored bytes. Per route, so that an application's compilers (which may speak another schema language) stay
+ * are sent as stored bytes. That it may answer with a problem is said by itself. Per route, so that an application's compilers (which may speak another schema language) stay
  * out of it.
  */
 export function documented(schema: Record<string, unknown>): RouteShorthandOptions {
+  const response = { ...(schema.response as object | undefined), default: anyProblem }
   return {
-    schema: schema as FastifySchema,
+    schema: { ...schema, response } as FastifySchema,
     validatorCompiler: () => () => true,
     serializerCompiler: () => (data) => JSON.stringify(data),
   }
@@ -21,6 +22,8 @@ export function documented(schema: Record<string, unknown>): RouteShorthandOptio
 export function ownSchema(options: {
   readonly summary: string
   readonly tags: readonly string[]
+  /** `[]`: needs no account. */
+  readonly security?: readonly []
   readonly params?: Readonly<Record<string, string>>
   readonly headers?: JsonSchema
   readonly body?: JsonSchema
@@ -69,6 +72,17 @@ export const problemSchema: JsonSchema = {
       },
     },
   },
+}
+
+/** What any route may answer besides what it says itself: no account, too many requests, a body that is too large. */
+const anyProblem: JsonSchema = {
+  description: 'A problem; its `code` says which.',
+  content: { 'application/problem+json': { schema: problemSchema } },
+}
+
+/** Response of a route that answers with `eventStream`. */
+export const eventStreamResponse: Readonly<Record<200, JsonSchema>> = {
+  200: { description: 'Server-sent events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
 }
 
 /** A response of problems: `meanings` by code. */

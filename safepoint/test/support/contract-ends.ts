@@ -86,18 +86,17 @@ export function describeEnds<Tx>(name: string, bench: ContractBench<Tx>): void {
       expect(await stored(id)).toBe(false)
     })
 
-    it('rolled back when the work caught an error of the server and returned all the same', async () => {
-      const id = unique()
-      const end = await run(
-        async (tx) => {
+    it('rolled back when the work caught an error of the server and returned all the same, also where COMMIT is answered without one', async () => {
+      for (const options of [{ last: () => [{ text: 'select 1' }] }, {}]) {
+        const id = unique()
+        const end = await run(async (tx) => {
           await put(tx, id)
           await expect(send(tx, 'select 1/0')).rejects.toMatchObject({ code: '22012' })
           await expect(put(tx, unique())).rejects.toMatchObject({ code: '25P02' })
-        },
-        { last: () => [{ text: 'select 1' }] },
-      )
-      expect(end).toMatchObject({ end: 'rolled back', interrupted: false })
-      expect(await stored(id)).toBe(false)
+        }, options)
+        expect(end).toMatchObject({ end: 'rolled back', interrupted: false })
+        expect(await stored(id)).toBe(false)
+      }
     })
 
     it('committed when the work went back to a savepoint behind the error', async () => {
@@ -128,6 +127,9 @@ export function describeEnds<Tx>(name: string, bench: ContractBench<Tx>): void {
       const control = [
         'commit',
         'COMMIT AND CHAIN',
+        '; commit',
+        '/* /* nested */ */ commit',
+        '-- ends with a return\rcommit',
         ' /* c */ rollback',
         '-- c\nend',
         'abort',

@@ -24,6 +24,30 @@ export function describeInterruption<Tx>(name: string, bench: ContractBench<Tx>)
       expect(await database.transaction({}, pidOf)).toMatchObject({ end: 'committed', value: (first as any).value })
     })
 
+    it('is noticed up to the moment in which `last` is asked, however short before', async () => {
+      for (let turns = 0; turns < 8; turns++) {
+        const [id, controller] = [unique(), new AbortController()]
+        let askedTooLate = false
+        const abortIn = (left: number): void =>
+          left === 0 ? controller.abort(new Error('enough')) : queueMicrotask(() => abortIn(left - 1))
+        const { end } = await database.transaction(
+          {
+            signal: controller.signal,
+            last() {
+              askedTooLate ||= controller.signal.aborted
+              return []
+            },
+          },
+          async (tx) => {
+            await put(tx, id)
+            abortIn(turns)
+          },
+        )
+        expect(askedTooLate, `${turns} turns`).toBe(false)
+        expect(await stored(id), `${turns} turns: ${end}`).toBe(end === 'committed')
+      }
+    })
+
     it('leaves nothing half done and never hits the next statement on that connection, wherever it falls', async () => {
       // A connection that has prepared nothing yet sends in other packets than one that has.
       for (const one of [database, ...Array.from({ length: 8 }, () => open())]) {
