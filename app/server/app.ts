@@ -5,8 +5,8 @@ import fastifyStatic, { type FastifyStaticOptions } from '@fastify/static'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { isSafepointError, refuse, uuidv7 } from 'safepoint'
-import { headers, type Problem } from 'safepoint/protocol'
+import { refuse, uuidv7 } from 'safepoint'
+import { headers } from 'safepoint/protocol'
 import { problemServerOptions, safepointFastify } from 'safepoint/fastify'
 import { z } from 'zod'
 import type { DemoAccount } from './accounts/accounts.ts'
@@ -140,7 +140,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     caller,
     problems,
     operationsRoute: { onRequest: [requireOwner, endWithToken] },
-    onProblem: tellStored,
     toJsonSchema: (schema: z.ZodType, io) => jsonSchema(schema, io),
     notFoundHandler: false,
   })
@@ -230,18 +229,6 @@ async function pages(app: FastifyInstance, webRoot: string | undefined): Promise
       return reply.sendFile('index.html')
     return reply.problem(refuse('not_found', 'No such route.'))
   })
-}
-
-/**
- * Of an operation that has failed the details are stored, and what they say of when to come back, of the version and of how often
- * it was tried is told at its first answer and at each replay.
- */
-function tellStored(problem: Problem, _request: unknown, error: unknown): void {
-  if (!isSafepointError(error)) return
-  for (const name of ['retryAfterMs', 'currentVersion', 'attempts'] as const) {
-    const stored = error.details[name]
-    if (problem[name] === undefined && typeof stored === 'number') Object.assign(problem, { [name]: stored })
-  }
 }
 
 const formOrigins = ({ gateways }: Composed): string[] =>
