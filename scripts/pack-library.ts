@@ -16,9 +16,10 @@ export function packLibrary(folder: string): string {
     const outputs = ['--outDir', path.join(stage, 'dist'), '--tsBuildInfoFile', path.join(stage, '.tsbuildinfo')]
     run(process.execPath, [tsc, '-p', library, ...outputs], root)
     fs.cpSync(path.join(library, 'migrations'), path.join(stage, 'migrations'), { recursive: true })
-    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md']) {
-      if (fs.existsSync(path.join(root, file))) fs.copyFileSync(path.join(root, file), path.join(stage, file))
-    }
+    // The README of the package speaks to who installs it; the repository's to who has cloned it.
+    fs.copyFileSync(path.join(library, 'README.md'), path.join(stage, 'README.md'))
+    for (const file of ['LICENSE', 'CHANGELOG.md', 'SPEC.md'])
+      fs.copyFileSync(path.join(root, file), path.join(stage, file))
     const manifest = JSON.parse(fs.readFileSync(path.join(library, 'package.json'), 'utf8'))
     delete manifest.devDependencies
     delete manifest.scripts

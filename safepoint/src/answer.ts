@@ -59,17 +59,40 @@ const replayableHeaders = new Set([
   'vary',
 ])
 
-export function renderResult(result: unknown, head: ResponseHead): Rendered {
+/**
+ * Renders an outcome before the gate. Throws a TypeError for what could never be sent: once it is committed it is too late to
+ * find that out, and every answer about it would be an error.
+ */
+export function renderResult(result: unknown, head: ResponseHead, operation: AnyOperation): Rendered {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(head.headers ?? {})) {
-    if (replayableHeaders.has(name.toLowerCase())) headers[name.toLowerCase()] = value
+    if (!replayableHeaders.has(name.toLowerCase())) continue
+    if (typeof value !== 'string' || /[^\t\x20-\x7e\x80-\xff]/.test(value))
+      throw new TypeError(`The header ${name} has a value that HTTP cannot carry.`)
+    headers[name.toLowerCase()] = value
   }
-  const plain = head.status === undefined && Object.keys(headers).length === 0
+  const { status } = head
+  if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 299))
+    throw new TypeError(`A result is answered with a status from 200 to 299, not ${status}.`)
+  const plain = status === undefined && Object.keys(headers).length === 0
+  const body = Buffer.from(result === undefined ? '' : JSON.stringify(result))
+  if (operation.fresh && body[0] !== openingBrace) throw new TypeError(freshMessage)
   return {
     state: 'succeeded',
-    head: plain ? undefined : JSON.stringify({ ...(head.status !== undefined && { status: head.status }), headers }),
-    body: Buffer.from(result === undefined ? '' : JSON.stringify(result)),
+    head: plain ? undefined : JSON.stringify({ ...(status !== undefined && { status }), headers }),
+    body,
   }
+}
+
+const openingBrace = 0x7b
+const freshMessage = '`fresh` fields can only be added to a result that is an object.'
+
+/** What the declared undo will be handed. `null` where it asks for nothing, because absent means that it is no longer kept. */
+export function renderUndoInput(
+  operation: AnyOperation,
+  done: { readonly input: unknown; readonly result: any; readonly operationId: string; readonly noted: unknown },
+): string | undefined {
+  return operation.undo && (JSON.stringify(operation.undo.record(done)) ?? 'null')
 }
 
 export function renderFailure(failure: Failure): Rendered {
@@ -192,7 +215,7 @@ function addMembers(body: Buffer, members: Record<string, unknown>): Buffer {
   if (added === '') return body
   const text = body.toString()
   const end = text.lastIndexOf('}')
-  if (end < 0) throw new TypeError('`fresh` fields can only be added to a result that is an object.')
+  if (end < 0) throw new TypeError(freshMessage)
   const comma = text.slice(0, end).trim() === '{' ? '' : ','
   return Buffer.from(`${text.slice(0, end)}${comma}${added}${text.slice(end)}`)
 }

@@ -1,5 +1,5 @@
 import { sqlState, uniqueViolation } from './database.ts'
-import { nameOf, topics, type Engine } from './engine.ts'
+import { nameOf, storable, topics, type Engine } from './engine.ts'
 import { engineError } from './errors.ts'
 import { isDurable } from './operation.ts'
 import { undoOffer } from './answer.ts'
@@ -52,8 +52,8 @@ async function decide(
     key,
     id: uuidv7(),
     eventId,
-    actor: options.actor,
-    reason: options.reason,
+    actor: options.actor && storable(options.actor),
+    reason: options.reason && storable(options.reason),
     requestKey: options.requestKey,
     payload: options.payload === undefined ? undefined : JSON.stringify(options.payload),
   })
@@ -75,6 +75,8 @@ async function decide(
           throw engineError('key_reused', 'This idempotency key was used to cancel something else.')
         const row = rows[0] && (await findRow(engine, scope, key))
         if (row) return { row, eventId: rows[0]!.id }
+        // A cancel always has a row, unless it was refused and what it met has been withdrawn since.
+        throw notCancellable(key, undefined)
       } else if (state === '40001' || state === '40P01') {
         if (attempt < 5) continue
       } else if (state === undefined) {
@@ -108,12 +110,10 @@ async function answer(
         eventId,
         outcome: 'cancelled',
         ...(row.cancels > 1 ? { repeat: true } : (interrupts || row.epoch !== null) && { interrupted: true }),
-        ...((row.begun ?? 0) > 0 &&
-          row.cleanup && {
-            stopped,
-            ...(!stopped && row.begun_step && { step: row.begun_step }),
-            cleanup: row.cleanup,
-          }),
+        // The call of a step that stays, or is swept, may still start until its holder is heard of (I11).
+        ...((!stopped || ((row.begun ?? 0) > 0 && row.cleanup)) && { stopped }),
+        ...(!stopped && row.begun_step && { step: row.begun_step }),
+        ...(row.cleanup && { cleanup: row.cleanup }),
         ...(row.reason && { reason: row.reason }),
       }
     case 'undoing': {
@@ -157,11 +157,12 @@ async function answer(
     case 'needs_attention':
       return { eventId, outcome: 'needs_attention', ...(row.begun_step && { step: row.begun_step }) }
     case 'running':
-      throw engineError('not_cancellable', operation?.uncancellable ?? 'This operation takes no cancel.', {
-        details: { operation: { key: row.key } },
-      })
+      throw notCancellable(row.key, operation?.uncancellable)
   }
 }
+
+const notCancellable = (key: string, why: string | undefined) =>
+  engineError('not_cancellable', why ?? 'This operation takes no cancel.', { details: { operation: { key } } })
 
 /** Listens for the holder's acknowledgement from before the cancel is decided, so that none is missed. */
 function awaitStopped(engine: Engine, scope: string, key: string) {

@@ -98,7 +98,8 @@ export interface Database<Tx = SqlTransaction> {
 export function sqlState(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   const { code } = error
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  // Node's own errors have codes too, and `EPIPE` looks like one of PostgreSQL's.
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !('syscall' in error) ? code : undefined
 }
 
 /** The SQLSTATE raised by a conditional statement of the engine that met no row (`safepoint.lost()`). */

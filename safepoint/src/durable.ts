@@ -1,8 +1,8 @@
-import { answerFromRow, renderFailure, renderResult, type Answer, type Rendered } from './answer.ts'
+import { answerFromRow, renderFailure, renderResult, renderUndoInput, type Answer } from './answer.ts'
 import { isAway, isTransient, lostState, sqlState } from './database.ts'
 import { nameOf, parseInput, type Engine } from './engine.ts'
 import { isSafepointError } from './errors.ts'
-import { changed, letGo, stop, type Hold } from './hold.ts'
+import { changed, hasLease, letGo, stop, type Hold } from './hold.ts'
 import { Failure, Finish, type DurableContext, type DurableOperation, type ResponseHead } from './operation.ts'
 import type { Progress } from './protocol.ts'
 import { insideAtomic } from './inside-atomic.ts'
@@ -12,7 +12,8 @@ import { markUndone, refuseOperation, succeedOperation, withdrawOperation } from
 import { releaseLease } from './sql/lease.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'
 import type { OperationRow } from './sql/operation-row.ts'
-import { stepCalls } from './steps.ts'
+import { unlessAborted } from './provider-call.ts'
+import { notAwaitedMessage, stepCalls, type Turn } from './steps.ts'
 import { sweep, undoSteps } from './undo.ts'
 
 /** What is recorded as the input of a durable operation, so that another process can go on with it. */
@@ -67,6 +68,8 @@ export async function drive(hold: Hold): Promise<Answer<any> | undefined> {
       try {
         const row = await findRow(engine, scope, key)
         if (!row || row.epoch !== hold.epoch) return undefined
+        if (engine.closing.aborted && (row.state === 'running' || row.state === 'undoing' || row.cleanup === 'pending'))
+          return await giveBack(hold)
         if (row.state === 'running') {
           if (hold.controller.signal.aborted) return await giveBack(hold)
           await forward(hold)
@@ -86,7 +89,7 @@ export async function drive(hold: Hold): Promise<Answer<any> | undefined> {
         return row.state === 'needs_attention' ? undefined : await answerFromRow(row, hold.fingerprint, hold.operation)
       } catch (error) {
         if (error instanceof Withdrawn) throw error.cause
-        if (hold.over || performance.now() > hold.leaseUntil) return undefined
+        if (!hasLease(hold)) return undefined
         if (sqlState(error) === lostState) continue
         const known = translate(error)
         if (!isAway(error) && !(isSafepointError(known) && known.retryable)) {
@@ -122,6 +125,7 @@ async function forward(hold: Hold): Promise<void> {
   let noted: unknown
   let returned: unknown
   let input: unknown
+  const turn: Turn = { over: false, calls: new Map(), underWay: new Set() }
   try {
     input = await parseInput(operation.input as any, hold.input)
     const context: DurableContext<any, any> = {
@@ -136,21 +140,38 @@ async function forward(hold: Hold): Promise<void> {
       respond: (given) => void (head = { ...head, ...given }),
       note: (value) => void (noted = value),
       fail: (code, message, details) => new Failure(code, message, details),
-      steps: stepCalls(hold) as any,
+      steps: stepCalls(hold, turn) as any,
       read: (work) => readOnly(hold, work),
       finish: (work) => new Finish(work),
       progress: (progress) => tellProgress(hold, progress),
     }
     // A handler that ignores its signal is not waited for: it can begin no step and commit nothing any more.
-    returned = await Promise.race([operation.run(context, input), aborted(signal)])
+    returned = await unlessAborted(operation.run(context, input), signal)
+    if (!(returned instanceof Failure)) checkSteps(hold, turn)
   } catch (error) {
-    if (signal.aborted) return void (await Promise.allSettled([...hold.calls]))
-    if (sqlState(error) === lostState || isAway(error) || isUnavailable(error)) throw error
+    // A step under way ends by itself: two runs of the handler never overlap, nor does one with its undo.
+    turn.over = true
+    await Promise.allSettled([...turn.underWay])
+    if (signal.aborted) return
+    if (sqlState(error) === lostState || isAway(error) || isUnavailable(error) || !hasLease(hold)) throw error
     if (await withdraw(hold)) throw new Withdrawn(translate(error))
     returned = refusalOf(hold, error)
   }
   const finish = returned instanceof Finish ? returned : new Finish<any, unknown>(async () => returned)
   await settle(hold, finish, input, () => ({ head, noted }))
+}
+
+/** An operation must not succeed beside a step that its handler does not know of: its effect would belong to nobody. */
+function checkSteps({ recorded }: Hold, { calls, underWay }: Turn): void {
+  if (underWay.size > 0) throw new Error(notAwaitedMessage)
+  const forgotten = recorded.find(
+    ({ name, call, leaves, state }) =>
+      leaves === 'undo' && (state === 'done' || state === 'begun') && call >= (calls.get(name) ?? 0),
+  )
+  if (forgotten)
+    throw new Error(
+      `The handler went another way than before it was taken over: it did not call step ${forgotten.name} again.`,
+    )
 }
 
 /** The last transaction: the handler's statements and the gate, committed together or not at all. */
@@ -163,7 +184,6 @@ async function settle(
   const { engine, operation, scope, key } = hold
   for (let attempt = 1; ; attempt++) {
     let refusal: Failure | undefined
-    let rendered: Rendered
     const end = await engine.database.transaction<unknown>(
       {
         signal: hold.controller.signal,
@@ -173,11 +193,9 @@ async function settle(
             return 'rollback'
           }
           const { head, noted } = said()
-          rendered = renderResult(result, head)
-          const recorded = operation.undo?.record({ input, result, operationId: hold.id, noted })
           const gate = succeedOperation(hold, {
-            ...rendered,
-            undoInput: recorded === undefined ? undefined : JSON.stringify(recorded),
+            ...renderResult(result, head, operation),
+            undoInput: renderUndoInput(operation, { input, result, operationId: hold.id, noted }),
           })
           return hold.undoes === undefined ? [gate] : [markUndone(scope, hold.undoes, key), gate]
         },
@@ -247,23 +265,18 @@ async function readOnly<T>(hold: Hold, work: (tx: any) => Promise<T>): Promise<T
   throw translate(end.error)
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-}
-
 /** Best effort, and never more than one statement under way. */
-const telling = new WeakMap<Hold, { latest: Progress | undefined }>()
+const telling = new WeakMap<Hold, { latest: string | undefined }>()
 
+/** Throws a TypeError, to the handler, for what is no JSON. */
 function tellProgress(hold: Hold, progress: Progress): void {
+  const text = JSON.stringify(progress)
   const current = telling.get(hold)
   if (current) {
-    current.latest = progress
+    current.latest = text
     return
   }
-  const state: { latest: Progress | undefined } = { latest: progress }
+  const state: { latest: string | undefined } = { latest: text }
   telling.set(hold, state)
   void (async () => {
     while (state.latest && !hold.over) {
@@ -274,7 +287,7 @@ function tellProgress(hold: Hold, progress: Progress): void {
           name: 'sp_tell_progress',
           text: `update safepoint.operation set progress = $4::text
             where scope = $1::text and key = $2::text and epoch = $3::integer and state = 'running'`,
-          values: [hold.scope, hold.key, hold.epoch, JSON.stringify(latest)],
+          values: [hold.scope, hold.key, hold.epoch, latest],
         })
         .catch(() => undefined)
       changed(hold)

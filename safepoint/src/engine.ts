@@ -44,6 +44,8 @@ export interface Engine<Tx = any> {
   readonly flights: Map<string, Flight>
   /** The poll runs. */
   watched: boolean
+  /** Fires when it is being stopped, and gives back what it holds. */
+  readonly closing: AbortSignal
   /** Durable operations this process has the lease of. */
   readonly holds: Map<string, Hold>
   run(operation: AnyOperation<Tx>, input: unknown, options: RunOptions): Promise<Answer<any>>
@@ -85,6 +87,9 @@ export function checkClientKey(key: string): void {
     throw engineError('key_invalid', `Keys that begin with "${derivedPrefix}" are derived by the server.`)
   }
 }
+
+/** PostgreSQL's text has no NUL; what a human decides must not fail for how it was explained. */
+export const storable = (text: string): string => text.replaceAll('\0', '\uFFFD')
 
 /** Throws `input_invalid`, one entry a field. */
 export async function parseInput<Output>(schema: StandardSchema<any, Output>, input: unknown): Promise<Output> {

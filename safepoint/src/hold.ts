@@ -36,9 +36,14 @@ export interface Hold {
   over: boolean
 }
 
+/** Whether the operation is surely still ours to act for. */
+export function hasLease(hold: Hold): boolean {
+  return !hold.over && performance.now() < hold.leaseUntil
+}
+
 /** Whether a forward call may start now. Checked in the same tick in which it starts. */
 export function mayCall(hold: Hold): boolean {
-  return !hold.controller.signal.aborted && !hold.over && performance.now() < hold.leaseUntil
+  return !hold.controller.signal.aborted && hasLease(hold)
 }
 
 /** From here on no forward call starts; the ones under way are told to abort, and their end is acknowledged. */

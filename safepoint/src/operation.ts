@@ -1,5 +1,6 @@
 import type { Isolation, SqlTransaction } from './database.ts'
 import { SafepointError, type SafepointErrorOptions } from './errors.ts'
+import { checkMilliseconds, longestTime } from './options.ts'
 import type { Progress } from './protocol.ts'
 import type { SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts'
 
@@ -20,6 +21,7 @@ export class Failure<Code extends string = string> {
 
 /** Status and headers that a transport sends with a result. Only headers of the safelist are stored and replayed. */
 export interface ResponseHead {
+  /** 200 to 299. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -187,13 +189,19 @@ interface Common<Schema extends StandardSchema, Result> {
   readonly onDisconnect?: DisconnectPolicy
   /** What a cancel means for the person who presses it; the table in the documentation is made of these. */
   readonly onCancel?: string
-  /** Milliseconds from the start. An atomic operation is rolled back and may be tried again; a durable one is undone. Default 30 000 / 10 min. */
+  /**
+   * Milliseconds from the start, 1 or more. An atomic operation is rolled back and may be tried again; a durable one is undone. Default
+   * 30 000 / 10 min; at most 24 days / ten years.
+   */
   readonly deadline?: number
   /** Webhooks: always finishes, looks the key up before it runs, takes a repeat with another payload as a recorded conflict. */
   readonly inbox?: boolean
   /** Always looks the key up first, also where the request does not say that it is a retry. */
   readonly lookUpFirst?: boolean
-  /** No cancel is taken. */
+  /**
+   * Why no cancel is taken. A durable operation takes none from its start. Of an atomic one there is no row before it ends: a cancel of
+   * its key that comes first is told `cancelled`, and it is then never done.
+   */
   readonly uncancellable?: string
   /** Fields minted at each answer and never stored, such as a token. */
   readonly fresh?: (answer: {
@@ -249,12 +257,46 @@ export function isDurable<Tx>(operation: AnyOperation<Tx>): operation is Durable
   return operation.steps !== undefined
 }
 
+/** What the types say too, for those who write JavaScript, and the times, for which there is no type. */
+function checkDefinition(definition: AnyOperation): void {
+  const { name, deadline } = definition
+  if (isDurable(definition)) {
+    checkMilliseconds(name, { wait: definition.wait }, { least: 0 })
+    checkMilliseconds(name, { deadline, undoDeadline: definition.undoDeadline }, { most: longestTime })
+  } else {
+    checkMilliseconds(name, { deadline })
+    checkTries(name, definition.tries)
+  }
+  for (const [step, declared] of Object.entries<Step<any>>({ ...definition.undo?.steps, ...definition.steps })) {
+    const of = `${name}, step ${step}`
+    if (!/^[a-z][A-Za-z0-9]{0,31}$/.test(step))
+      throw new TypeError(`${of}: a step is named in camelCase with at most 32 characters.`)
+    if (declared.form === 'operation') continue
+    const { undo, keep, cleanup } = declared
+    if ([undo, keep, cleanup].filter((one) => one !== undefined).length !== 1)
+      throw new TypeError(`${of}: it declares one of undo, keep and cleanup.`)
+    if (declared.form === 'transaction') continue
+    checkMilliseconds(of, { timeout: declared.timeout })
+    checkMilliseconds(of, { window: declared.settle?.repeat?.window }, { most: Infinity })
+    checkTries(of, declared.tries)
+  }
+}
+
+function checkTries(of: string, tries: number | undefined): void {
+  if (tries !== undefined && !(Number.isInteger(tries) && tries >= 1))
+    throw new TypeError(`${of}: tries is a whole number from 1, not ${tries}.`)
+}
+
 /**
  * The definers for handlers whose transaction is `Tx` (what the database adapter hands out):
  *
  *     export const { defineOperation, outsideStep, transactionStep } = operationsOn<SqlTransaction>()
  */
 export function operationsOn<Tx>() {
+  /**
+   * Checks a definition and returns it as it is. Throws a TypeError for a name that is not `noun.verb`, a step that does not say what
+   * becomes of it, and a time that no timer can take.
+   */
   function defineOperation<Schema extends StandardSchema<any, any>, Result>(
     definition: AtomicOperation<Tx, Schema, Result>,
   ): AtomicOperation<Tx, Schema, Result>
@@ -267,11 +309,7 @@ export function operationsOn<Tx>() {
     if (!/^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/.test(definition.name)) {
       throw new TypeError(`An operation is named noun.verb in lower case, not ${JSON.stringify(definition.name)}.`)
     }
-    for (const step of Object.keys(definition.steps ?? {})) {
-      if (!/^[a-z][A-Za-z0-9]{0,31}$/.test(step)) {
-        throw new TypeError(`A step is named in camelCase with at most 32 characters, not ${JSON.stringify(step)}.`)
-      }
-    }
+    checkDefinition(definition)
     return definition
   }
   return {
@@ -283,6 +321,10 @@ export function operationsOn<Tx>() {
       step: Omit<TransactionStep<Tx, Request, Response>, 'form'> & Leaves<any>,
     ): TransactionStep<Tx, Request, Response> =>
       ({ form: 'transaction', ...step }) as TransactionStep<Tx, Request, Response>,
+    /**
+     * Another operation as a step, run under a key derived from this one's. Going back cancels it, and where that is too late undoes
+     * it; what of it stays, stays. With `keep` it is left to itself.
+     */
     operationStep: <O extends AnyOperation<Tx>>(
       operation: () => O,
       options: { readonly keep?: string } = {},

@@ -106,7 +106,7 @@ export type CancelAnswer = { readonly eventId: string } & (
       readonly interrupted?: boolean
       /** It had been cancelled before. */
       readonly repeat?: true
-      /** Only where leftovers had begun: see `undoing`. */
+      /** Where a step had begun that stays or is swept: as of `undoing`. Absent: nothing had begun, or nothing of it can still start. */
       readonly stopped?: boolean
       readonly step?: string
       readonly cleanup?: 'pending' | 'done' | 'needs_attention'

@@ -20,14 +20,15 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | undefined
   let closed = false
+  let claims = recover
   let renewedAt = performance.now()
   let strippedAt = performance.now()
   let stripFrom = 0
   const durableNames = [...engine.operations.values()].filter(isDurable).map(({ name }) => name)
 
   const unsubscribe = engine.bus.subscribe(topics.cancel, (data) => {
-    const [scope, key] = JSON.parse(data) as [string, string]
-    notice(engine, scope, key)
+    const named = readName(data)
+    if (named) notice(engine, ...named)
   })
   const ungap = engine.bus.onGap(() => void tick())
 
@@ -57,7 +58,7 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
           engine.bus.publish(topics.changed(scope, key))
         }
       })
-      await attempt('take over', takeOver)
+      if (claims) await attempt('take over', takeOver)
     }
     if (performance.now() - strippedAt > stripEvery) {
       strippedAt = performance.now()
@@ -128,6 +129,8 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
       void tick()
     },
     tick,
+    /** Takes nothing over any more. */
+    drain: () => void (claims = false),
     async close() {
       closed = true
       engine.watched = false
@@ -136,6 +139,16 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
       ungap()
       await running
     },
+  }
+}
+
+/** `[scope, key]`. Whoever may connect to the database can signal: anything else is not ours. */
+function readName(data: string): [scope: string, key: string] | undefined {
+  try {
+    const [scope, key] = JSON.parse(data) as unknown[]
+    return typeof scope === 'string' && typeof key === 'string' ? [scope, key] : undefined
+  } catch {
+    return undefined
   }
 }
 

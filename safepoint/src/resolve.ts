@@ -1,4 +1,4 @@
-import { checkKey, topics, type Engine } from './engine.ts'
+import { checkKey, storable, topics, type Engine } from './engine.ts'
 import { engineError } from './errors.ts'
 import { findView } from './operation-view.ts'
 import type { OperationView } from './protocol.ts'
@@ -15,7 +15,7 @@ export async function resolve(
 ): Promise<OperationView> {
   checkKey(key)
   const { rows } = await engine.database.query(
-    resolveOperation(scope, key, decision, `${decision} by ${actor}: ${reason}`),
+    resolveOperation(scope, key, decision, storable(`${decision} by ${actor}: ${reason}`)),
   )
   if (rows.length === 0) {
     const row = await findRow(engine, scope, key)

@@ -7,6 +7,9 @@ export function backOff(attempt: number, base = 20, cap = 3000): number {
   return Math.ceil(Math.random() * Math.min(cap, base * 2 ** attempt))
 }
 
+/** Longest time a timer takes, some 24 days: Node fires one that is set for longer at once. */
+export const longestTimer = 2 ** 31 - 1
+
 export function sleep(milliseconds: number, signal?: StopSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
@@ -14,10 +17,13 @@ export function sleep(milliseconds: number, signal?: StopSignal): Promise<void> 
       clearTimeout(timer)
       reject(signal?.reason)
     }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, milliseconds)
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      },
+      Math.min(milliseconds, longestTimer),
+    )
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }

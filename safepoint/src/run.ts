@@ -1,4 +1,12 @@
-import { answerFromRow, answerOf, renderFailure, renderResult, type Answer, type Rendered } from './answer.ts'
+import {
+  answerFromRow,
+  answerOf,
+  renderFailure,
+  renderResult,
+  renderUndoInput,
+  type Answer,
+  type Rendered,
+} from './answer.ts'
 import { isTransient, sqlState, uniqueViolation, type Statement, type TransactionEnd } from './database.ts'
 import { parseInput, type Engine } from './engine.ts'
 import { engineError, isSafepointError } from './errors.ts'
@@ -12,6 +20,7 @@ import {
 } from './operation.ts'
 import { findRow, translate } from './read-row.ts'
 import { exhausted, triedOften, waitToRunAgain } from './retry.ts'
+import type { OperationRow } from './sql/operation-row.ts'
 import { gateConstraint, settleOperation } from './sql/settle-operation.ts'
 import type { StopSource } from './stop-source.ts'
 
@@ -48,10 +57,16 @@ export async function runAtomic(
   run: Run,
   stop: StopSource,
 ): Promise<Answer<any>> {
+  /** Why an earlier COMMIT of this run went unanswered. It may still be under way: only the row, or a gate that is won, tells its end. */
+  let lost: { readonly cause: unknown } | undefined
+  /** What is thrown where there is no row. Beside a COMMIT of unknown end no error may say that nothing was done (I3). */
+  const unlessLost = (error: unknown): unknown => (lost ? indeterminate(run, lost.cause) : error)
   const readRow = async (): Promise<Answer<any> | undefined> => {
-    if (!run.keyGiven) return undefined
-    const row = await findRow(engine, run.scope, run.key)
-    return row && answerFromRow(row, run.fingerprint, operation)
+    if (!run.keyGiven && !lost) return undefined
+    const row = await findRow(engine, run.scope, run.key).catch((error: unknown) => {
+      throw unlessLost(error)
+    })
+    return row && answerToRun(row, run, operation)
   }
   if (run.lookUpFirst) {
     const found = await readRow()
@@ -67,29 +82,29 @@ export async function runAtomic(
       // Nothing was begun: the input is not valid, or there is no connection to be had. A row still outranks that.
       const found = isUnavailable(error) ? undefined : await readRow()
       if (found) return found
-      throw error
+      throw unlessLost(error)
     }
     const { end } = made
     if (end.end === 'committed') return answerOf({ ...made.rendered!, ...identityOf(run) }, operation, false)
     if (end.end === 'unknown') {
+      lost = { cause: end.error }
       const row = await findRow(engine, run.scope, run.key).catch(() => undefined)
-      if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
+      if (row) return answerToRun(row, run, operation)
       if (++unknowns < asks && !stop.aborted) continue
-      throw engineError('indeterminate', 'The connection was lost while the outcome was being committed.', {
-        cause: end.error,
-        retryAfterMs: 1000,
-        details: { operation: { key: run.key } },
-      })
+      throw unlessLost(end.error)
     }
-    if (made.failure) return storeFailure(engine, operation, run, made.failure)
+    if (made.failure) return storeFailure(engine, operation, run, made.failure, unlessLost)
     // Rolled back. The row outranks the handler: somebody may have committed, or cancelled, this key meanwhile.
     const { error } = end
     const found = await readRow()
     if (found) return found
-    if (end.interrupted || stop.aborted) throw reasonOf(stop)
-    if (!isWorthAnotherRun(error)) throw triedOften(translate(error), attempt)
-    if (attempt >= tries) throw exhausted(error, attempt)
-    await waitToRunAgain(engine, { operation: operation.name, key: run.key, attempt, error }, stop)
+    if (end.interrupted || stop.aborted) throw unlessLost(reasonOf(stop))
+    if (!isWorthAnotherRun(error)) throw unlessLost(triedOften(translate(error), attempt))
+    if (attempt >= tries) throw unlessLost(exhausted(error, attempt))
+    // Woken early when it is to stop: the next run is then interrupted before it begins, and the row is asked what that means.
+    await waitToRunAgain(engine, { operation: operation.name, key: run.key, attempt, error }, stop).catch(
+      () => undefined,
+    )
     attempt++
   }
 }
@@ -114,14 +129,9 @@ async function attemptOnce(
           failure = result
           return 'rollback'
         }
-        rendered = renderResult(result, context.head)
-        const recorded = operation.undo?.record({ input, result, operationId: run.id, noted: context.noted })
-        const gate = settleOperation(
-          run,
-          operation.name,
-          rendered,
-          recorded === undefined ? undefined : JSON.stringify(recorded),
-        )
+        rendered = renderResult(result, context.head, operation)
+        const undoInput = renderUndoInput(operation, { input, result, operationId: run.id, noted: context.noted })
+        const gate = settleOperation(run, operation.name, rendered, undoInput)
         return run.beforeGate ? [...run.beforeGate, gate] : [gate]
       },
     },
@@ -129,7 +139,13 @@ async function attemptOnce(
       context.tx = tx
       const running = insideAtomic.run(true, () => operation.run(context, input))
       // Computed here the fingerprint costs nothing: the handler's first statement is on its way.
-      void run.fingerprint
+      try {
+        void run.fingerprint
+      } catch (error) {
+        // Nobody waits for this handler any more, and its failure must not end the process.
+        running.catch(() => undefined)
+        throw error
+      }
       return running
     },
   )
@@ -192,17 +208,33 @@ async function storeFailure(
   operation: AtomicOperation<any>,
   run: Run,
   failure: Failure,
+  unlessLost: (error: unknown) => unknown,
 ): Promise<Answer<any>> {
   const rendered = renderFailure(failure)
   try {
     await engine.database.query(settleOperation(run, operation.name, rendered, undefined))
   } catch (error) {
-    const row = await findRow(engine, run.scope, run.key)
-    if (row) return { ...(await answerFromRow(row, run.fingerprint, operation)), replayed: row.id !== run.id }
-    throw translate(error)
+    const row = await findRow(engine, run.scope, run.key).catch((failed: unknown) => {
+      throw unlessLost(failed)
+    })
+    if (row) return answerToRun(row, run, operation)
+    throw unlessLost(translate(error))
   }
   return answerOf({ ...rendered, ...identityOf(run) }, operation, false)
 }
+
+/** The row's answer; not a replay where it is this run's own, whose COMMIT went unanswered. */
+async function answerToRun(row: OperationRow, run: Run, operation: AtomicOperation<any>): Promise<Answer<any>> {
+  const answer = await answerFromRow(row, run.fingerprint, operation)
+  return row.id === run.id ? { ...answer, replayed: false } : answer
+}
+
+const indeterminate = ({ key }: Run, cause: unknown) =>
+  engineError('indeterminate', 'The connection was lost while the outcome was being committed.', {
+    cause,
+    retryAfterMs: 1000,
+    details: { operation: { key } },
+  })
 
 const identityOf = ({ scope, key, id, actor }: Run) => ({ scope, key, id, actor })
 

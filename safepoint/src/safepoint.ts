@@ -4,9 +4,16 @@ import { cancel } from './cancel.ts'
 import type { Database } from './database.ts'
 import { checkClientKey, checkKey, derivedPrefix, type Engine } from './engine.ts'
 import { engineError } from './errors.ts'
-import { stop as stopHold, untilOver } from './hold.ts'
+import { letGo, stop as stopHold, untilOver } from './hold.ts'
 import type { AnyOperation, InputOf, ResultOf } from './operation.ts'
-import type { CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
+import {
+  checkMilliseconds,
+  longestTime,
+  type CancelOptions,
+  type Log,
+  type RunOptions,
+  type TransactionRetry,
+} from './options.ts'
 import { findView, untilEnded, watchView } from './operation-view.ts'
 import type { CancelAnswer, OperationView } from './protocol.ts'
 import { watchOver } from './recover.ts'
@@ -48,30 +55,48 @@ export interface Safepoint<Tx> {
   readonly operations: ReadonlyMap<string, AnyOperation<Tx>>
   readonly bus: SignalBus
   readonly database: Database<Tx>
-  /** Runs an operation under its key, once; see SPEC.md section 6 for what it answers and throws. */
+  /**
+   * Runs an operation under its key, once in effect (I1), and answers how it ended: `succeeded`, `failed`, `cancelled`, or of a durable
+   * one `pending` after its `wait`. Throws what its handler threw, and `key_invalid`, `key_reused`, `key_expired`, `in_progress`, `input_invalid`,
+   * `conflict`, `precondition_failed`, `interrupted`; `unavailable` and `timeout`, which say that nothing was done; `indeterminate`, which says
+   * that nobody knows yet. A `retryable` one may be sent again under the same key. A TypeError: not registered here, or inside an
+   * atomic handler.
+   */
   run<O extends AnyOperation<Tx>>(operation: O, input: InputOf<O>, options: RunOptions): Promise<Answer<ResultOf<O>>>
-  /** Cancels, and tells the truth. Throws only `unavailable` and `indeterminate` (nothing was told: repeat it). */
+  /**
+   * Cancels, and tells the truth (I2, I3), also of what has not arrived. Throws `unavailable` and `indeterminate` (nothing was told: repeat
+   * it), `not_cancellable` where the definition says so, `key_invalid`, and `key_reused` for a `requestKey` that cancelled something else.
+   */
   cancel(scope: string, key: string, options?: CancelOptions): Promise<CancelAnswer>
-  /** Runs the declared undo of a succeeded operation; two undos are one. */
+  /**
+   * Runs the declared undo of a succeeded operation; two undos are one (I8). Answers and throws as `run`, and `unknown_operation`,
+   * `not_undoable` (it has not succeeded, or stays: `details.keep` says why), `key_expired` (retention has taken what the undo needs).
+   */
   undo(
     scope: string,
     key: string,
     options?: { readonly actor?: string; readonly disconnect?: AbortSignal },
   ): Promise<Answer>
-  /** State and result of a key; `none` where there is no trace of it, which is never final. */
+  /** State and result of a key; `none` where there is no trace of it, which is never final. Throws `key_invalid`, `unavailable`. */
   find(scope: string, key: string): Promise<OperationView>
-  /** The view now and after each change, until it is terminal or `signal` fires. */
+  /** The view now and after each change, until it is terminal or `signal` fires. Throws as `find`. */
   watch(scope: string, key: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<OperationView>
-  /** A human's decision about an operation in `needs_attention`: try the undo again, or say how it ended. */
+  /**
+   * A human's decision about an operation in `needs_attention`: try the undo again, or say how it ended. Throws `unknown_operation`, and
+   * `conflict` where it needs none.
+   */
   resolve(
     scope: string,
     key: string,
     decision: 'retry' | 'cancelled' | 'failed',
     options: { readonly actor: string; readonly reason: string },
   ): Promise<OperationView>
-  /** Listens for signals and takes over what dead processes left. */
+  /** Listens for signals and takes over what dead processes left. Called again it is the same start. */
   start(): Promise<void>
-  /** Waits up to `grace` milliseconds for what runs here, then hands leases back. */
+  /**
+   * Takes nothing new, waits up to `grace` milliseconds (default 10 000) for what runs here, then rolls back atomic operations and
+   * hands the leases of durable ones back. For good: another engine is made for another start. The database stays its owner's to close.
+   */
   stop(options?: { readonly grace?: number }): Promise<void>
 }
 
@@ -86,26 +111,31 @@ const shortestRetention = 24 * 3600_000
  *     const answer = await safepoint.run(placeOrder, { cartId }, { scope: 'user:7', key: request.key })
  */
 export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx> {
-  const { retention = 30 * shortestRetention } = options
+  const { retention = 30 * shortestRetention, lease = 10_000, poll = 500, stopWait = 40 } = options
   if (retention < shortestRetention) throw new TypeError('Responses are kept for at least 24 hours.')
+  checkMilliseconds('createSafepoint', { lease, poll })
+  checkMilliseconds('createSafepoint', { stopWait }, { least: 0 })
+  checkMilliseconds('createSafepoint', { retention }, { most: longestTime })
   const { attempts = defaultAttempts } = options
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > 10)
     throw new TypeError('A transaction is run 1 to 10 times.')
   const operations = registerOperations(options.operations)
+  const closing = new AbortController()
   const engine: Engine<Tx> = {
     database: options.database,
     operations,
     bus: options.bus ?? postgresBus(options.database),
     log: options.log ?? silent,
     holder: `${hostname()}:${process.pid}:${uuidv7().slice(-12)}`,
-    lease: options.lease ?? 10_000,
-    poll: options.poll ?? 500,
-    stopWait: options.stopWait ?? 40,
+    lease,
+    poll,
+    stopWait,
     retention,
     attempts,
     onRetry: options.onRetry,
     flights: new Map(),
     watched: false,
+    closing: closing.signal,
     holds: new Map(),
     run: (operation, input, runOptions) => startRun(engine, operation, input, runOptions),
     cancel: (scope, key, cancelOptions = {}) => cancel(engine, scope, key, cancelOptions),
@@ -113,18 +143,36 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
     untilEnded: (scope, key, signal) => untilEnded(engine, scope, key, signal),
   }
   const watcher = watchOver(engine, { recover: options.recover ?? true })
-  let stopping = false
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+  const checkOpen = () => {
+    if (insideAtomic.getStore())
+      throw new TypeError('Inside an atomic handler another operation is called as a function with the same `tx`.')
+    if (stopping) throw engineError('unavailable', 'This server is shutting down.', { retryAfterMs: 1000 })
+  }
+  const stopAll = async (grace: number) => {
+    watcher.drain()
+    await starting?.catch(() => undefined)
+    const flights = () => [...engine.flights.values()].map(({ promise }) => promise)
+    await settledWithin(grace, flights())
+    closing.abort()
+    const reason = engineError('interrupted', 'The server is shutting down.', { retryAfterMs: 1000 })
+    for (const flight of engine.flights.values()) flight.stop.abort(reason)
+    for (const hold of engine.holds.values()) stopHold(hold, 'shutdown')
+    await settledWithin(handBackTime, [...flights(), ...[...engine.holds.values()].map((hold) => untilOver(hold))])
+    for (const hold of engine.holds.values()) letGo(hold)
+    await watcher.close()
+    await engine.bus.close()
+  }
 
   return {
     operations,
     bus: engine.bus,
     database: options.database,
     async run(operation, input, runOptions) {
-      if (insideAtomic.getStore())
-        throw new TypeError('Inside an atomic handler another operation is called as a function with the same `tx`.')
+      checkOpen()
       if (operations.get(operation.name) !== operation)
         throw new TypeError(`The operation ${operation.name} is not registered here.`)
-      if (stopping) throw engineError('unavailable', 'This server is shutting down.', { retryAfterMs: 1000 })
       if (runOptions.key !== undefined) checkClientKey(runOptions.key)
       return engine.run(operation, input, runOptions)
     },
@@ -138,25 +186,18 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
       }
       return engine.cancel(scope, key, cancelOptions)
     },
-    undo: (scope, key, undoOptions) => engine.undo(scope, key, undoOptions),
+    async undo(scope, key, undoOptions) {
+      checkOpen()
+      return engine.undo(scope, key, undoOptions)
+    },
     find: (scope, key) => findView(engine, scope, key),
     watch: (scope, key, watchOptions = {}) => watchView(engine, scope, key, watchOptions.signal),
     resolve: (scope, key, decision, by) => resolve(engine, scope, key, decision, by),
     async start() {
-      await engine.bus.start()
-      watcher.start()
+      if (stopping) throw new TypeError('An engine that was stopped is not started again: make another one.')
+      await (starting ??= engine.bus.start().then(() => watcher.start()))
     },
-    async stop({ grace = 10_000 } = {}) {
-      stopping = true
-      const flights = () => [...engine.flights.values()].map(({ promise }) => promise)
-      await settledWithin(grace, flights())
-      const reason = engineError('interrupted', 'The server is shutting down.', { retryAfterMs: 1000 })
-      for (const flight of engine.flights.values()) flight.stop.abort(reason)
-      for (const hold of engine.holds.values()) stopHold(hold, 'shutdown')
-      await settledWithin(handBackTime, [...flights(), ...[...engine.holds.values()].map((hold) => untilOver(hold))])
-      await watcher.close()
-      await engine.bus.close()
-    },
+    stop: ({ grace = 10_000 } = {}) => (stopping ??= stopAll(grace)),
   }
 }
 

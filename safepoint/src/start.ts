@@ -7,6 +7,7 @@ import { fingerprint } from './fingerprint.ts'
 import { isDurable, type AnyOperation, type DisconnectPolicy, type DurableOperation } from './operation.ts'
 import { untilEnded } from './operation-view.ts'
 import { findRow, translate } from './read-row.ts'
+import { longestTimer } from './retry.ts'
 import { runAtomic, type Run } from './run.ts'
 import type { RunOptions } from './options.ts'
 import { cancelUnbegun, markUndone } from './sql/end-operation.ts'
@@ -41,9 +42,10 @@ export async function startRun(
   }
 }
 
-function fingerprintOf(operation: AnyOperation, input: unknown, ifMatch: number | undefined): Buffer {
+/** What is made of an input by writing it as JSON. Throws `input_invalid` where that is not possible, as of a cycle. */
+function inJson<T>(write: () => T): T {
   try {
-    return fingerprint(operation.name, input, ifMatch)
+    return write()
   } catch (cause) {
     throw engineError('input_invalid', 'The input cannot be said in JSON.', { cause })
   }
@@ -60,7 +62,7 @@ async function startOrAttach(
   const { scope } = options
   let print: Buffer | undefined
   const fingerprintOnce = (): Buffer =>
-    (print ??= fingerprintOf(operation, options.fingerprintOf ?? input, options.ifMatch))
+    (print ??= inJson(() => fingerprint(operation.name, options.fingerprintOf ?? input, options.ifMatch)))
   const name = nameOf(scope, key)
   const under = engine.flights.get(name)
   if (under) {
@@ -125,16 +127,17 @@ export function expire(flight: Flight): void {
   )
 }
 
+const policyOf = (operation: AnyOperation, { onDisconnect }: RunOptions): DisconnectPolicy =>
+  operation.inbox ? 'finish' : (onDisconnect ?? operation.onDisconnect ?? 'finish')
+
 /** Waits with the others. Each caller keeps its own deadline and its own connection; the last one to leave decides. */
 function attach(engine: Engine, flight: Flight, options: RunOptions, late: boolean): Promise<Answer<any>> {
   const { operation } = flight
   const durable = isDurable(operation)
-  const policy: DisconnectPolicy = operation.inbox
-    ? 'finish'
-    : (options.onDisconnect ?? operation.onDisconnect ?? 'finish')
+  const policy = policyOf(operation, options)
   flight.attached++
   const limit = durable
-    ? (options.wait ?? operation.wait ?? defaults.wait)
+    ? Math.min(options.wait ?? operation.wait ?? defaults.wait, longestTimer)
     : (operation.deadline ?? defaults.atomicDeadline)
   flight.deadlineAt = Math.max(flight.deadlineAt, performance.now() + limit)
   const deadline = durable ? undefined : armDeadline(engine, flight, limit)
@@ -163,7 +166,7 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
     flight.promise.then(
       (answer) => {
         end()
-        resolve(late && !answer.replayed ? { ...answer, replayed: true } : answer)
+        resolve(late ? replayOf(engine, flight, answer) : answer)
       },
       (error) => {
         end()
@@ -173,8 +176,18 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
   })
 }
 
+/** The answer of another's run. What is `fresh` is minted for each answer, so that nobody is given another's. */
+async function replayOf(engine: Engine, flight: Flight, answer: Answer<any>): Promise<Answer<any>> {
+  const { scope, key, operation } = flight
+  if (answer.outcome === 'succeeded' && operation.fresh) {
+    const row = await findRow(engine, scope, key)
+    if (row) return answerFromRow(row, flight.fingerprint, operation)
+  }
+  return answer.replayed ? answer : { ...answer, replayed: true }
+}
+
 async function pendingAnswer(engine: Engine, flight: Flight): Promise<Answer<any>> {
-  const row = await findRow(engine, flight.scope, flight.key)
+  const row = await findRow(engine, flight.scope, flight.key).catch(() => undefined)
   if (!row) throw inProgress(flight.key, 'running')
   if (row.state !== 'running' && row.state !== 'undoing')
     return answerFromRow(row, flight.fingerprint, flight.operation)
@@ -254,7 +267,7 @@ async function startOrJoin(
     ...(run.ifMatch !== undefined && { ifMatch: run.ifMatch }),
     ...(options.undoes !== undefined && { undoes: options.undoes }),
   }
-  const input = JSON.stringify(recorded)
+  const input = inJson(() => JSON.stringify(recorded))
   const sentAt = performance.now()
   try {
     await engine.database.query(
@@ -280,13 +293,13 @@ async function startOrJoin(
     const row =
       taken || sqlState(error) === undefined ? await findRow(engine, scope, key).catch(() => undefined) : undefined
     if (!row && taken) return undefined
-    if (!row) throw translate(error)
+    if (!row) throw unlessSent(run, error)
     if (row.id !== run.id) return untilAnswered(engine, operation, run)
   }
   const hold = takeHold(engine, operation, { ...run, actor: run.actor ?? null, epoch: 1, input }, sentAt)
   // The client may have gone while the row was being written.
   if (flight.attached === 0) {
-    const policy = options.onDisconnect ?? operation.onDisconnect ?? 'finish'
+    const policy = policyOf(operation, options)
     if (policy !== 'finish' && !operation.uncancellable)
       await leaveDurable(engine, flight, policy).catch(() => undefined)
   }
@@ -295,13 +308,34 @@ async function startOrJoin(
   return answer.outcome === 'cancelled' ? answer : { ...answer, replayed: false }
 }
 
-/** Waits for whoever runs it; `in_progress` when that needs a human, `undefined` when it was withdrawn without a trace. */
+/** An error of the statement that starts it. Where only its answer was lost it may still be written, and then be taken over. */
+function unlessSent(run: Run, error: unknown): unknown {
+  const known = translate(error)
+  if (known === error || !isSafepointError(known) || known.code !== 'unavailable' || sqlState(error) !== undefined)
+    return known
+  return engineError('indeterminate', 'The connection was lost while the operation was being started.', {
+    cause: error,
+    retryAfterMs: 1000,
+    details: { operation: { key: run.key } },
+  })
+}
+
+const unlessAway = (key: string) => (error: unknown) => {
+  throw isSafepointError(error) && error.code === 'unavailable' ? inProgress(key, 'running') : error
+}
+
+/**
+ * Waits for whoever runs what has a row; `in_progress` when that needs a human, `undefined` when it was withdrawn without a trace.
+ * Where it cannot be read any more nobody may say that nothing was done.
+ */
 async function untilAnswered(engine: Engine, operation: AnyOperation, run: Run): Promise<Answer<any> | undefined> {
-  const row = await findRow(engine, run.scope, run.key)
+  const row = await findRow(engine, run.scope, run.key).catch(unlessAway(run.key))
   if (row && (row.state === 'running' || row.state === 'undoing')) {
     if (row.fingerprint && Buffer.compare(row.fingerprint, run.fingerprint) !== 0)
       return answerFromRow(row, run.fingerprint, operation)
-    await untilEnded(engine, run.scope, run.key)
+    await untilEnded(engine, run.scope, run.key, engine.closing).catch(unlessAway(run.key))
+    // Handed back: whoever asks again will be told by another process.
+    if (engine.closing.aborted) throw inProgress(run.key, row.state)
     return untilAnswered(engine, operation, run)
   }
   return row && answerFromRow(row, run.fingerprint, operation)

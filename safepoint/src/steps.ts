@@ -1,43 +1,65 @@
 import { isTransient, type Isolation } from './database.ts'
-import { engineError, isSafepointError } from './errors.ts'
+import { engineError, isSafepointError, SafepointError } from './errors.ts'
 import { changed, mayCall, type Hold } from './hold.ts'
 import { insideAtomic } from './inside-atomic.ts'
+import { outsideOf } from './operation-step.ts'
+import { attemptCall, contextOf, lostLease, messageOf, parse, stepKey, stringify } from './provider-call.ts'
 import { translate } from './read-row.ts'
 import { backOff, durableAttempts, exhausted, sleep, waitToRunAgain } from './retry.ts'
-import type { CallContext, OperationStep, OutsideStep, Step, TransactionStep } from './operation.ts'
-import { attemptStep, beginStep } from './sql/begin-step.ts'
+import type { CallContext, OutsideStep, Step, TransactionStep } from './operation.ts'
+import { attemptStep, beginStep, stepConstraint } from './sql/begin-step.ts'
 import type { StepRow } from './sql/find-steps.ts'
 import { recordAnswer } from './sql/record-answer.ts'
 
 const leavesOf = (step: Step<any>): 'undo' | 'keep' | 'cleanup' =>
   step.keep !== undefined ? 'keep' : 'cleanup' in step && step.cleanup ? 'cleanup' : 'undo'
 
-/** The provider's idempotency key of a step: the same on every attempt, by whichever process. Letters, digits and hyphens. */
-export const stepKey = (operationId: string, name: string, call: number): string => `${operationId}-${name}-${call}`
+/** One run of a durable handler. */
+export interface Turn {
+  /** The handler has ended: what it has left behind begins nothing any more. */
+  over: boolean
+  /** How often it has called each step. */
+  readonly calls: Map<string, number>
+  readonly underWay: Set<Promise<unknown>>
+}
 
 /** The functions a durable handler calls its declared steps by. */
-export function stepCalls(hold: Hold): Record<string, (request: unknown) => Promise<unknown>> {
-  const calls = new Map<string, number>()
+export function stepCalls(hold: Hold, turn: Turn): Record<string, (request: unknown) => Promise<unknown>> {
   const entries = Object.entries(hold.operation.steps as Record<string, Step<any>>).map(([name, step]) => [
     name,
     (request: unknown) => {
-      const call = calls.get(name) ?? 0
-      calls.set(name, call + 1)
-      return runStep(hold, name, step, call, request)
+      const call = turn.calls.get(name) ?? 0
+      turn.calls.set(name, call + 1)
+      const running: Promise<unknown> = runStep(hold, turn, name, step, call, request).finally(() =>
+        turn.underWay.delete(running),
+      )
+      turn.underWay.add(running)
+      // A handler that has gone on without it is told so when it returns; the process must not end of it.
+      running.catch(() => undefined)
+      return running
     },
   ])
   return Object.fromEntries(entries)
 }
 
-async function runStep(hold: Hold, name: string, step: Step<any>, call: number, asked: unknown): Promise<unknown> {
+async function runStep(
+  hold: Hold,
+  turn: Turn,
+  name: string,
+  step: Step<any>,
+  call: number,
+  asked: unknown,
+): Promise<unknown> {
   hold.controller.signal.throwIfAborted()
   const row = hold.recorded.find((candidate) => candidate.name === name && candidate.call === call)
   if (row && row.state === 'done') return parse(row.response)
+  // What a handler was told stands: asked again the provider might say yes, and the handler has gone another way since.
+  if (row?.refusal) throw errorOf(row.refusal)
   // The recorded request, never a recomputed one.
   const request = row ? parse(row.request) : (parse(stringify(asked) ?? null) as unknown)
   if (step.form === 'transaction') return runTransactionStep(hold, name, step, call, request)
   const outside = step.form === 'operation' ? outsideOf(hold, name, step, call) : step
-  return runOutsideStep(hold, name, outside, call, request, row)
+  return runOutsideStep(hold, turn, name, outside, call, request, row)
 }
 
 async function runTransactionStep(
@@ -75,6 +97,11 @@ async function runTransactionStep(
     }
     if (end.end === 'rolled back') {
       if (end.interrupted) throw end.error
+      // An earlier COMMIT of it went unanswered, and had arrived after all.
+      if ((end.error as { constraint?: unknown })?.constraint === stepConstraint) {
+        const { rows } = await engine.database.query<StepRow>(findStep(hold, name, call))
+        if (rows[0]) return parse(rows[0].response)
+      }
       const error = translate(end.error)
       const again = isSafepointError(error) && error.retryable && error.code !== 'interrupted'
       const lost = isTransient(end.error) || (again && error.code === 'conflict')
@@ -97,6 +124,7 @@ async function runTransactionStep(
 
 async function runOutsideStep(
   hold: Hold,
+  turn: Turn,
   name: string,
   step: OutsideStep<any, any>,
   call: number,
@@ -111,9 +139,11 @@ async function runOutsideStep(
   let uncertain = mustSettle
   const tries = (step.tries ?? 3) + attempts
   for (;;) {
+    if (turn.over) throw new Error(notAwaitedMessage)
     if (mustSettle) {
       const settled = await settleForward(
         hold,
+        turn,
         name,
         step,
         call,
@@ -142,7 +172,12 @@ async function runOutsideStep(
     position ??= rows[0]!.position!
     attempts++
     // In the same tick as the call starts: the stop flag and the lease (I11).
-    if (!mayCall(hold)) throw hold.controller.signal.reason ?? lostLease()
+    if (turn.over || !mayCall(hold)) {
+      // Nobody knows it better than we do: there is nothing to be settled, and no human to be asked.
+      if (!uncertain)
+        await engine.database.query(recordAnswer(scope, key, position, epoch, { kind: 'absent', payload: undefined }))
+      throw hold.controller.signal.reason ?? lostLease()
+    }
     const outcome = await callOut(
       hold,
       step,
@@ -151,9 +186,10 @@ async function runOutsideStep(
       attempts,
     )
     if ('value' in outcome) {
-      await engine.database.query(
+      const { rowCount } = await engine.database.query(
         recordAnswer(scope, key, position, epoch, { kind: 'answer', payload: stringify(outcome.value) ?? 'null' }),
       )
+      if (rowCount === 0) throw answeredTooLate(hold, name)
       changed(hold)
       hold.controller.signal.throwIfAborted()
       return parse(stringify(outcome.value) ?? null)
@@ -163,15 +199,17 @@ async function runOutsideStep(
     // "Not executed, try again" speaks of this attempt alone; a final refusal speaks of the key.
     const effect = promised && !(uncertain && error.retryable) ? 'none' : 'unknown'
     uncertain ||= effect === 'unknown'
+    const refused = effect === 'none' && isSafepointError(error) && (!error.retryable || attempts >= tries)
     await engine.database.query(
       recordAnswer(scope, key, position, epoch, {
-        kind: effect === 'none' ? 'absent' : 'error',
-        payload: JSON.stringify({ message: messageOf(error) }),
+        kind: refused ? 'refused' : effect === 'none' ? 'absent' : 'error',
+        payload: refused ? textOf(error) : JSON.stringify({ message: messageOf(error) }),
       }),
     )
     hold.controller.signal.throwIfAborted()
+    if (refused) throw error
     if (effect === 'none') {
-      if (!(isSafepointError(error) && error.retryable) || attempts >= tries) throw error
+      // This attempt did nothing: the next one may.
     } else if (step.settle?.repeat && attempts < tries) {
       // The provider honours the key: the same request again tells what became of the first.
     } else {
@@ -188,6 +226,7 @@ async function runOutsideStep(
 /** A call whose answer is not known, of an operation that goes on: found, surely absent, repeatable, or nobody knows. */
 async function settleForward(
   hold: Hold,
+  turn: Turn,
   name: string,
   step: OutsideStep<any, any>,
   call: number,
@@ -201,8 +240,8 @@ async function settleForward(
   if (!settle?.find) {
     throw engineError('indeterminate', `Nobody can tell what became of step ${name}.`, { retryable: false })
   }
-  const response = await findUntilQuiet(hold, step, name, call, request, position, since, hold.controller.signal)
-  return response.found ? response : { found: false }
+  const { signal } = hold.controller
+  return findUntilQuiet(hold, step, name, call, request, position, since, signal, () => turn.over)
 }
 
 /** Asks the provider until it knows, or until the quiet time is over: only then does "absent" count. */
@@ -215,6 +254,7 @@ export async function findUntilQuiet(
   position: number,
   since: number,
   signal: AbortSignal,
+  isOver: () => boolean,
 ): Promise<{ found: true; response: unknown } | { found: false }> {
   const { engine, scope, key, epoch } = hold
   const quietAt = performance.now() + Math.max(0, step.timeout + engine.lease - since)
@@ -223,6 +263,7 @@ export async function findUntilQuiet(
     const asked = await attemptCall(step.timeout, signal, (callSignal) =>
       step.settle!.find!(request, contextOf(hold, stepKey(hold.id, name, call), callSignal, attempt)),
     )
+    if (isOver()) throw lostLease()
     if ('value' in asked && asked.value !== undefined) {
       await engine.database.query(
         recordAnswer(scope, key, position, epoch, { kind: 'answer', payload: stringify(asked.value) ?? 'null' }),
@@ -257,87 +298,35 @@ async function callOut(
   }
 }
 
-/** Settles when the call does: a call that ignores its signal is waited for, since it may still take effect. */
-export async function attemptCall(
-  timeout: number,
-  stopSignal: AbortSignal | undefined,
-  call: (signal: AbortSignal) => Promise<unknown>,
-): Promise<{ value: unknown } | { error: unknown }> {
-  const controller = new AbortController()
-  const onStop = () => controller.abort(stopSignal?.reason)
-  if (stopSignal?.aborted) onStop()
-  else stopSignal?.addEventListener('abort', onStop, { once: true })
-  const timer = setTimeout(
-    () => controller.abort(engineError('timeout', `The call took longer than ${timeout} ms.`)),
-    timeout,
-  )
+/** What a handler was told by a step that had no effect, so that a later run of it is told the same. */
+function textOf({ code, message, retryable, retryAfterMs, currentVersion, details }: SafepointError): string {
+  const told = { code, message, retryable, retryAfterMs, currentVersion }
   try {
-    return { value: await call(controller.signal) }
-  } catch (error) {
-    return { error }
-  } finally {
-    clearTimeout(timer)
-    stopSignal?.removeEventListener('abort', onStop)
+    return JSON.stringify({ ...told, details })
+  } catch {
+    return JSON.stringify(told)
   }
 }
 
-export function contextOf(hold: Hold, key: string, signal: AbortSignal, attempt: number): CallContext {
-  return { key, signal, attempt, scope: hold.scope, operationId: hold.id }
+function errorOf(refusal: string): SafepointError {
+  const { code, message, ...options } = JSON.parse(refusal) as SafepointError
+  return new SafepointError(code, message, { ...options, effect: 'none' })
 }
 
-/** Another operation as a step: run under a key derived from this one's; found by that key; undone by its own cancel or undo. */
-export function outsideOf(
-  hold: Hold,
-  name: string,
-  step: OperationStep<any, any, any>,
-  call: number,
-): OutsideStep<any, any> {
-  const key = `~${stepKey(hold.id, name, call)}`
-  const { engine, scope, actor } = hold
-  const child = step.operation()
-  const undo = async () => {
-    const verdict = await engine.cancel(scope, key, { reason: 'undone by its parent', ...(actor && { actor }) })
-    if (verdict.outcome === 'too_late' && verdict.state === 'succeeded' && child.undo && !verdict.undone)
-      await engine.undo(scope, key, { actor })
-    else if (verdict.outcome === 'undoing') await engine.untilEnded(scope, key)
-  }
-  return {
-    form: 'outside',
-    timeout: child.deadline ?? 600_000,
-    settle: { repeat: { window: Number.POSITIVE_INFINITY } },
-    call: async (request) => {
-      const answer = await engine.run(child, request, { scope, key, actor })
-      if (answer.outcome === 'succeeded') return answer.result
-      if (answer.outcome === 'failed') {
-        throw engineError('internal', answer.error.message, {
-          effect: 'none',
-          details: { ...answer.error.details, code: answer.error.code },
-        })
-      }
-      throw engineError('interrupted', `The operation of step ${name} was ${answer.outcome}.`, {
-        effect: answer.outcome === 'cancelled' ? 'none' : 'unknown',
-      })
-    },
-    ...(step.keep !== undefined ? { keep: step.keep } : { undo }),
-  } as OutsideStep<any, any>
+/** Somebody else acts for the operation by now, and may have concluded that there was nothing: a human reads the log. */
+function answeredTooLate(hold: Hold, step: string): Error {
+  hold.over = true
+  hold.engine.log.error(
+    { operation: hold.operation.name, scope: hold.scope, key: hold.key, step },
+    'a provider answered after the operation had been taken over; the answer is kept as evidence',
+  )
+  return lostLease()
 }
+
+export const notAwaitedMessage = 'The handler returned before all of its steps had ended: await each of them.'
 
 const findStep = (hold: Hold, name: string, call: number) => ({
   name: 'sp_find_step',
   text: `select position, state, response from safepoint.step where scope = $1::text and key = $2::text and name = $3::text and call = $4::integer`,
   values: [hold.scope, hold.key, name, call],
 })
-
-export const lostLease = () => engineError('interrupted', 'The lease of this operation has ended here.')
-
-export function stringify(value: unknown): string | undefined {
-  return value === undefined ? undefined : JSON.stringify(value)
-}
-
-export function parse(text: string | null): any {
-  return text === null ? undefined : JSON.parse(text)
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -3,7 +3,6 @@ import { checkKey, type Engine } from './engine.ts'
 import { engineError } from './errors.ts'
 import type { AnyOperation } from './operation.ts'
 import { findRow } from './read-row.ts'
-import type { OperationRow } from './sql/operation-row.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import { startRun } from './start.ts'
 
@@ -61,7 +60,7 @@ export async function undo(
       details: { ...reference, ...(operation?.keep !== undefined && { keep: operation.keep }) },
     })
   }
-  const undoKey = await undoKeyOf(engine, scope, row)
+  const undoKey = await undoKeyOf(engine, scope, row.id)
   if (row.undo_input === null && !row.undone_key) {
     throw engineError('key_expired', 'What the undo needs to know is no longer kept.', { details: reference })
   }
@@ -70,9 +69,8 @@ export async function undo(
 }
 
 /** The key of the undo: one, unless an earlier undo was refused and left the operation as it was. */
-async function undoKeyOf(engine: Engine, scope: string, row: OperationRow): Promise<string> {
-  if (row.undone_key) return row.undone_key
-  const first = `~undo:${row.id}`
+async function undoKeyOf(engine: Engine, scope: string, id: string): Promise<string> {
+  const first = `~undo:${id}`
   for (let attempt = 1, key = first; ; key = `${first}:${++attempt}`) {
     const earlier = await findRow(engine, scope, key)
     if (earlier?.state !== 'failed' && earlier?.state !== 'cancelled') return key

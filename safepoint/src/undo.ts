@@ -1,5 +1,5 @@
 import { engineError, isSafepointError } from './errors.ts'
-import { changed, type Hold } from './hold.ts'
+import { changed, hasLease, type Hold } from './hold.ts'
 import type { OutsideStep, Step, TransactionStep } from './operation.ts'
 import { insideAtomic } from './inside-atomic.ts'
 import { backOff, sleep } from './retry.ts'
@@ -8,7 +8,9 @@ import { attemptStep } from './sql/begin-step.ts'
 import { askHuman, finishCleanup, finishUndo } from './sql/end-operation.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'
 import { failUndo, recordAnswer, recordUndone } from './sql/record-answer.ts'
-import { attemptCall, contextOf, findUntilQuiet, messageOf, outsideOf, parse, stepKey, stringify } from './steps.ts'
+import { outsideOf } from './operation-step.ts'
+import { attemptCall, contextOf, messageOf, parse, stepKey, stringify } from './provider-call.ts'
+import { findUntilQuiet } from './steps.ts'
 
 /**
  * How often a transaction is tried before a human is asked. A provider is asked until the operation's undo deadline, which ends
@@ -29,9 +31,11 @@ export async function undoSteps(hold: Hold): Promise<void> {
     if (row.leaves !== 'undo' || row.state === 'undone' || row.state === 'absent') continue
     if (row.state === 'needs_attention') {
       stuck ??= row.name
+      if (hold.operation.undoOrder === 'ordered') break
       continue
     }
     try {
+      checkOpen(hold)
       await undoStep(hold, row)
       changed(hold)
     } catch (error) {
@@ -50,6 +54,11 @@ export async function undoSteps(hold: Hold): Promise<void> {
 }
 
 class UndoFailed extends Error {}
+
+/** This process is on its way out: another goes on from here. */
+function checkOpen({ engine }: Hold): void {
+  if (engine.closing.aborted) throw engineError('interrupted', 'The server is shutting down.')
+}
 
 async function undoStep(hold: Hold, row: StepRow): Promise<void> {
   const step = (hold.operation.steps as Record<string, Step<any>>)[row.name]
@@ -83,10 +92,11 @@ async function undoOutsideStep(hold: Hold, step: OutsideStep<any, any>, row: Ste
       : await settleBackward(hold, step, row, request)
   if (!settled.happened) return
   const undo = step.undo ?? step.cleanup
+  if (!undo) throw new UndoFailed(`This version of the code cannot undo step ${row.name}.`)
   for (let attempt = row.undo_attempts + 1; ; attempt++) {
     await engine.database.query(attemptStep(scope, key, epoch, row.position, 'undoing', step.timeout))
     const outcome = await attemptCall(step.timeout, undefined, (signal) =>
-      undo!(
+      undo(
         { request, response: settled.response },
         contextOf(hold, `${stepKey(hold.id, row.name, row.call)}-undo`, signal, attempt),
       ),
@@ -119,7 +129,7 @@ async function settleBackward(
 ): Promise<{ happened: false } | { happened: true; response: unknown }> {
   const { engine, scope, key, epoch } = hold
   const { settle } = step
-  const record = (kind: 'answer' | 'absent', payload: string | undefined) =>
+  const record = (kind: 'answer' | 'absent' | 'undone', payload: string | undefined) =>
     engine.database.query(recordAnswer(scope, key, row.position, epoch, { kind, payload }))
   const key_ = stepKey(hold.id, row.name, row.call)
   if (settle?.close) {
@@ -127,12 +137,24 @@ async function settleBackward(
       settle.close!(request, contextOf(hold, key_, signal, attempt)),
     )
     if (closed === refusedForGood) throw new UndoFailed(`The provider refuses to close step ${row.name}.`)
-    await record('absent', undefined)
+    // Not absent: an answer that is still under way must not make it look as if it stood.
+    await record('undone', undefined)
     return { happened: false }
   }
   if (settle?.find) {
     const never = new AbortController().signal
-    const found = await findUntilQuiet(hold, step, row.name, row.call, request, row.position, row.since_attempt, never)
+    const isOver = () => engine.closing.aborted || !hasLease(hold)
+    const found = await findUntilQuiet(
+      hold,
+      step,
+      row.name,
+      row.call,
+      request,
+      row.position,
+      row.since_attempt,
+      never,
+      isOver,
+    )
     return found.found ? { happened: true, response: found.response } : { happened: false }
   }
   if (settle?.repeat && row.since_attempt < settle.repeat.window) {
@@ -171,8 +193,18 @@ async function persist(
 /** Waits before another try, unless the operation is no longer ours. */
 async function pause(hold: Hold, attempt: number): Promise<void> {
   await sleep(backOff(attempt, 50, 5000))
-  if (hold.over || performance.now() > hold.leaseUntil)
-    throw engineError('interrupted', 'The lease of this operation has ended here.')
+  checkOpen(hold)
+  if (!hasLease(hold)) throw engineError('interrupted', 'The lease of this operation has ended here.')
+}
+
+async function sweepInTransaction(hold: Hold, work: (tx: any) => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const end = await hold.engine.database.transaction({}, (tx) => insideAtomic.run(true, () => work(tx)))
+    if (end.end === 'committed') return
+    if (end.end === 'unknown') throw end.error
+    if (attempt >= undoTries) throw new UndoFailed(messageOf(end.error), { cause: end.error })
+    await pause(hold, attempt)
+  }
 }
 
 /** Removes what nobody sees or pays for, after the answer has been given. */
@@ -189,10 +221,7 @@ export async function sweep(hold: Hold): Promise<void> {
       if (!outside?.cleanup) throw new UndoFailed(`This version of the code cannot sweep step ${row.name}.`)
       if (outside.form === 'transaction') {
         const done = { request: parse(row.request), response: parse(row.response) }
-        const end = await engine.database.transaction({}, (tx) =>
-          outside.cleanup!(tx, done, { operationId: hold.id, scope }),
-        )
-        if (end.end !== 'committed') throw end.error
+        await sweepInTransaction(hold, (tx) => outside.cleanup!(tx, done, { operationId: hold.id, scope }))
       } else {
         const request = parse(row.request)
         const swept = await persist(

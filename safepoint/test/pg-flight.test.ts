@@ -1,6 +1,7 @@
 import net from 'node:net'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { SqlTransaction } from '../src/database.ts'
 import { pgDatabase } from '../src/databases/pg.ts'
 import { testDatabase } from './support/database.ts'
 
@@ -19,7 +20,7 @@ async function spoilBegin(): Promise<{ url: string; close(): Promise<void> }> {
     for (const socket of [client, server]) sockets.add(socket.on('error', () => {}))
     server.pipe(client)
     client.on('data', (data) =>
-      server.write(Buffer.from(data.toString('latin1').replace('\0begin\0', '\0begim\0'), 'latin1')),
+      server.write(Buffer.from(data.toString('latin1').replace('\0begin', '\0begim'), 'latin1')),
     )
     client.on('close', () => server.destroy())
   })
@@ -41,9 +42,18 @@ it.for([true, false])(
     const spoiled = await spoilBegin()
     const database = pgDatabase({ driver: pg, url: spoiled.url, max: 1, prepared })
     for (const id of [1, 2]) {
-      const end = await database.transaction({}, (tx) =>
-        tx.query({ name: 'put', text: 'insert into thing (id) values ($1::integer)', values: [id] }),
-      )
+      const put = (tx: SqlTransaction, add: number) =>
+        tx.query({ name: 'put', text: 'insert into thing (id) values ($1::integer)', values: [id + add] })
+      const end = await database.transaction({}, async (tx) => {
+        // One in the same go, one while BEGIN is under way.
+        const later = Promise.resolve()
+          .then(() => new Promise(setImmediate))
+          .then(() => put(tx, 20))
+        return Promise.allSettled([put(tx, 0), put(tx, 10), later]).then((all) => {
+          expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+          throw new Error('on')
+        })
+      })
       expect(end).toMatchObject({ end: 'rolled back', error: { code: '42601' } })
     }
     await database.close()
@@ -51,6 +61,42 @@ it.for([true, false])(
     expect((await outside.query('select id from thing')).rows).toEqual([])
   },
 )
+
+it.for([true, false])(
+  'statements take effect in the order in which they were asked, also on a connection that knows none of them (prepared: %s)',
+  async (prepared) => {
+    const database = pgDatabase({ driver: pg, url, max: 1, prepared })
+    for (const word of ['first', 'second']) {
+      const end = await database.transaction({}, async (tx) => {
+        const [, { rows }] = await Promise.all([
+          tx.query({ name: 'say', text: "select set_config('test.word', $1::text, true)", values: [word] }),
+          tx.query<{ word: string }>({ name: 'hear', text: "select current_setting('test.word', true) as word" }),
+        ])
+        return rows[0]!.word
+      })
+      expect(end).toMatchObject({ end: 'committed', value: word })
+    }
+    await database.close()
+  },
+)
+
+it('a statement that fails takes those asked with it along, and what came before is answered', async () => {
+  const database = pgDatabase({ driver: pg, url, max: 1 })
+  for (let run = 0; run < 2; run++) {
+    let told: unknown
+    const end = await database.transaction({}, async (tx) => {
+      const all = await Promise.allSettled([
+        tx.query({ name: 'one', text: 'select 1 as n' }),
+        tx.query({ name: 'none', text: 'select 1 / $1::integer as n', values: [0] }),
+        tx.query({ name: 'two', text: 'select 2 as n' }),
+      ])
+      told = all.map((one) => (one.status === 'fulfilled' ? one.value.rows : one.reason.code))
+    })
+    expect(told).toEqual([[{ n: 1 }], '22012', '22012'])
+    expect(end).toMatchObject({ end: 'rolled back' })
+  }
+  await database.close()
+})
 
 describe('what a statement answers', () => {
   const wide = {

@@ -85,6 +85,7 @@ const event = defineOperation({
   keep: 'a test',
   inbox: true,
   async run(ctx, input: { id: string; amount: number }) {
+    runs++
     await ctx.tx.query('insert into thing (id, amount) values ($1::text, $2::integer)', [input.id, input.amount])
     return { received: input.id }
   },
@@ -267,12 +268,31 @@ describe('an atomic operation', () => {
   })
 
   it('a handler cannot end its transaction, leave a statement unanswered, or pass the gate after a caught error', async () => {
-    for (const how of ['commit', ' /* x */ ROLLBACK', '-- y\nend', 'begin', 'not awaited', 'caught']) {
+    for (const how of [
+      'commit',
+      ' /* x */ ROLLBACK',
+      '/* /* x */ */ commit',
+      '; commit',
+      '-- y\nend',
+      '-- y\rend',
+      'begin',
+      'not awaited',
+      'caught',
+    ]) {
       const key = unique()
       await expect(safepoint.run(cheat, { id: key, how }, { scope: 'a', key })).rejects.toThrow()
       expect(await count(key), how).toBe(0)
       expect(await safepoint.find('a', key), how).toEqual({ state: 'none' })
     }
+    // Past the refusal by its looks: the protocol tells that there is no transaction any more, and nothing is told as done.
+    const gone = unique()
+    let looks = 0
+    const twoFaced = { how: { text: 'select 1', values: [] } }
+    Object.defineProperty(twoFaced.how, 'text', { get: () => (looks++ === 0 ? 'select 1' : 'commit') })
+    await expect(
+      safepoint.run(cheat, { id: gone, ...twoFaced } as any, { scope: 'a', key: gone, fingerprintOf: 1 }),
+    ).rejects.toThrow('ended its transaction by itself')
+    expect(await safepoint.find('a', gone)).toEqual({ state: 'none' })
     const key = unique()
     expect(await safepoint.run(cheat, { id: key, how: 'savepoint s' }, { scope: 'a', key })).toMatchObject({
       outcome: 'succeeded',
@@ -297,7 +317,10 @@ describe('an inbox operation', () => {
     const send = (amount: number) => safepoint.run(event, { id: key, amount }, { scope: 'stripe', key })
     const answers = await Promise.all([send(5), send(5), send(5)])
     expect(new Set(answers.map(({ operationId }) => operationId)).size).toBe(1)
+    const before = runs
     expect(await send(5)).toMatchObject({ replayed: true })
+    // Providers repeat without a word: it is looked up, and nothing is run to find out.
+    expect(runs).toBe(before)
     await expect(send(6)).rejects.toMatchObject({ code: 'key_reused' })
     await expect(send(6)).rejects.toMatchObject({ code: 'key_reused' })
     expect(await sql('select amount from thing where id = $1', [key])).toEqual([{ amount: 5 }])

@@ -9,8 +9,8 @@ type state as enum ('running', 'undoing', 'succeeded', 'failed', 'cancelled', 'n
 type undo_target as enum ('cancelled', 'failed')
 
 table audit
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   column seq integer not null
   column id uuid not null
   column from_state safepoint.state
@@ -24,11 +24,11 @@ table audit
 
 table cancel_event
   column id uuid not null
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   column operation_id uuid
   column operation_name text
-  column request_key text
+  column request_key text collate C
   column actor text
   column reason text
   column outcome text not null
@@ -43,8 +43,8 @@ table cancel_event
   UNIQUE INDEX cancel_event_request ON safepoint.cancel_event USING btree (scope, request_key) WHERE (request_key IS NOT NULL)
 
 table evidence
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   column position integer not null
   column epoch integer not null
   column kind text not null
@@ -53,8 +53,8 @@ table evidence
   INDEX evidence_of ON safepoint.evidence USING btree (scope, key, "position")
 
 table inbox_conflict
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   column fingerprint bytea not null
   column payload text
   column at timestamp with time zone not null default clock_timestamp()
@@ -69,14 +69,14 @@ table migration
   constraint migration_pkey PRIMARY KEY (set_name, number)
 
 table open_operation
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   constraint open_operation_pkey PRIMARY KEY (scope, key)
   constraint open_operation_scope_key_fkey FOREIGN KEY (scope, key) REFERENCES safepoint.operation(scope, key) ON DELETE CASCADE
 
 table operation with (fillfactor=95)
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   column id uuid not null
   column name text
   column fingerprint bytea
@@ -115,10 +115,10 @@ table operation with (fillfactor=95)
   TRIGGER operation_move BEFORE UPDATE ON safepoint.operation FOR EACH ROW EXECUTE FUNCTION safepoint.check_move()
 
 table step
-  column scope text not null
-  column key text not null
+  column scope text collate C not null
+  column key text collate C not null
   column position integer not null
-  column name text not null
+  column name text collate C not null
   column call integer not null
   column leaves text not null
   column state text not null

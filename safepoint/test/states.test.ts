@@ -8,20 +8,26 @@ import { cancelOperation } from '../src/sql/cancel-operation.ts'
 import {
   acknowledgeStop,
   askHuman,
+  cancelUnbegun,
   finishCleanup,
   finishUndo,
   refuseOperation,
   succeedOperation,
+  withdrawOperation,
 } from '../src/sql/end-operation.ts'
 import { releaseLease, renewLeases } from '../src/sql/lease.ts'
+import { findSteps } from '../src/sql/find-steps.ts'
 import { failUndo, recordAnswer, recordUndone } from '../src/sql/record-answer.ts'
 import { firstStates, isTerminal, moves } from '../src/states.ts'
 import { testDatabase } from './support/database.ts'
+import { until } from './support/until.ts'
 
 const { url } = await testDatabase()
 const client = new pg.Client(url)
 await client.connect()
-afterAll(() => client.end())
+const [another, watcher] = [new pg.Client(url), new pg.Client(url)]
+await Promise.all([another.connect(), watcher.connect()])
+afterAll(() => Promise.all([client.end(), another.end(), watcher.end()]))
 const sql = async (text: string, values: unknown[] = []) => (await client.query(text, values)).rows
 const send = async ({ text, values }: Statement) => (await client.query(text, values as unknown[])).rows
 
@@ -154,6 +160,15 @@ describe('the moves of an operation, in code and in the database', () => {
   })
 })
 
+it('I1: no index of the engine depends on a collation of the operating system', async () => {
+  expect(
+    await sql(`select i.indexrelid::regclass::text as index, c.collname as collation
+      from pg_index i join pg_class r on r.oid = i.indrelid
+      cross join lateral unnest(i.indcollation::oid[]) as used (oid) join pg_collation c on c.oid = used.oid
+      where r.relnamespace = 'safepoint'::regnamespace and c.collname <> 'C' and r.relname <> 'migration'`),
+  ).toEqual([])
+})
+
 describe('an old epoch', () => {
   it('I7: cannot be written back, from any state', async () => {
     for (const state of states) {
@@ -167,27 +182,50 @@ describe('an old epoch', () => {
   })
 
   /** Every statement by which a holder writes, made for this epoch, and the state in which it has an effect. */
-  const writes: Record<string, { state: State; write: (key: string, epoch: number) => Statement }> = {
+  const writes: Record<
+    string,
+    {
+      state: State
+      /** What is sent behind it, a COMMIT or a call, must not happen when it loses: it is an error. */
+      raises?: true
+      write: (key: string, epoch: number) => Statement
+    }
+  > = {
     'begins a step': {
       state: 'running',
+      raises: true,
       write: (key, epoch) =>
         beginStep({ scope, key, epoch, name: 'ship', call: 0, leaves: 'undo', timeout: 10, request: '{}' }),
     },
-    'tries a step again': { state: 'running', write: (key, epoch) => attemptStep(scope, key, epoch, 1, 'running', 10) },
-    'tries an undo': { state: 'undoing', write: (key, epoch) => attemptStep(scope, key, epoch, 1, 'undoing', 10) },
+    'tries a step again': {
+      state: 'running',
+      raises: true,
+      write: (key, epoch) => attemptStep(scope, key, epoch, 1, 'running', 10),
+    },
+    'tries an undo': {
+      state: 'undoing',
+      raises: true,
+      write: (key, epoch) => attemptStep(scope, key, epoch, 1, 'undoing', 10),
+    },
     succeeds: {
       state: 'running',
+      raises: true,
       write: (key, epoch) =>
         succeedOperation({ scope, key, epoch }, { head: undefined, body: Buffer.from('{}'), undoInput: undefined }),
     },
     refuses: {
       state: 'running',
+      raises: true,
       write: (key, epoch) => refuseOperation({ scope, key, epoch }, Buffer.from('{}'), 'r'),
     },
-    'ends an undo': { state: 'undoing', write: (key, epoch) => finishUndo({ scope, key, epoch }) },
-    'asks a human': { state: 'undoing', write: (key, epoch) => askHuman({ scope, key, epoch }, 'charge') },
+    'ends an undo': { state: 'undoing', raises: true, write: (key, epoch) => finishUndo({ scope, key, epoch }) },
+    'asks a human': {
+      state: 'undoing',
+      raises: true,
+      write: (key, epoch) => askHuman({ scope, key, epoch }, 'charge'),
+    },
     'acknowledges a stop': { state: 'undoing', write: (key, epoch) => acknowledgeStop({ scope, key, epoch }) },
-    'records an undo': { state: 'undoing', write: (key, epoch) => recordUndone(scope, key, 1, epoch) },
+    'records an undo': { state: 'undoing', raises: true, write: (key, epoch) => recordUndone(scope, key, 1, epoch) },
     'gives an undo up': { state: 'undoing', write: (key, epoch) => failUndo(scope, key, 1, epoch, 'no') },
     'gives its lease back': { state: 'running', write: (key, epoch) => releaseLease(scope, key, epoch) },
     'renews its lease': { state: 'running', write: (key, epoch) => renewLeases([{ scope, key, epoch }], 90_000) },
@@ -202,16 +240,66 @@ describe('an old epoch', () => {
     await audit(key),
   ]
 
-  for (const [what, { state, write }] of Object.entries(writes)) {
+  /** `SP001` where it lost loudly. */
+  const outcomeOf = (statement: Statement) =>
+    send(statement).then(
+      () => 'answered',
+      (error: { code: string }) => error.code,
+    )
+
+  for (const [what, { state, raises, write }] of Object.entries(writes)) {
     it(`I7: changes nothing when it ${what}; the current one does`, async () => {
       const key = await rowIn(state)
       const before = await everything(key)
-      await send(write(key, 1)).catch((error: { code: string }) => expect(error.code).toBe('SP001'))
+      expect(await outcomeOf(write(key, 1))).toBe(raises ? 'SP001' : 'answered')
       expect(await everything(key)).toEqual(before)
       await send(write(key, 2))
       expect(await everything(key)).not.toEqual(before)
     })
   }
+
+  it('I10, I11: whoever holds the epoch begins, ends and undoes nothing of an operation that is in another state', async () => {
+    for (const [what, { state, raises, write }] of Object.entries(writes)) {
+      if (!raises) continue
+      for (const other of states.filter((one) => one !== state)) {
+        const key = await rowIn(other)
+        const before = await everything(key)
+        expect(await outcomeOf(write(key, 2)), `${what}: ${other}`).toBe('SP001')
+        expect(await everything(key), `${what}: ${other}`).toEqual(before)
+      }
+    }
+  })
+
+  it('I8: a transaction undo that has been recorded is an error the second time, so that its statements are rolled back', async () => {
+    const key = await rowIn('undoing')
+    expect(await outcomeOf(recordUndone(scope, key, 1, 2))).toBe('answered')
+    const before = await everything(key)
+    expect(await outcomeOf(recordUndone(scope, key, 1, 2))).toBe('SP001')
+    expect(await everything(key)).toEqual(before)
+  })
+
+  it('I2, I7: withdraws nothing that has begun, that is decided, or that is not its own', async () => {
+    const beginning = async (state: State, begun: number) => {
+      const key = await rowIn(state)
+      await sql('update safepoint.operation set begun = $2 where key = $1', [key, begun])
+      return key
+    }
+    const ways: Record<string, (key: string, epoch: number) => Statement> = {
+      withdraw: (key, epoch) => withdrawOperation({ scope, key, epoch }),
+      'client gone': (key) => cancelUnbegun(scope, key, 'client_disconnect'),
+    }
+    for (const [what, write] of Object.entries(ways)) {
+      for (const state of states) {
+        const key = await beginning(state, state === 'running' ? 1 : 0)
+        expect(await send(write(key, 2)), `${what}: ${state}`).toEqual([])
+        expect(await read(key), `${what}: ${state}`).toMatchObject({ state })
+      }
+      const key = await beginning('running', 0)
+      if (what === 'withdraw') expect(await send(write(key, 1))).toEqual([])
+      expect(await read(key)).toMatchObject({ state: 'running' })
+      expect(await send(write(key, 2)), what).toHaveLength(1)
+    }
+  })
 
   it('I7: changes nothing when it ends a cleanup; the current one does', async () => {
     const key = await rowIn('cancelled')
@@ -231,6 +319,46 @@ describe('an old epoch', () => {
     expect(await sql('select state, response from safepoint.step where key = $1', [key])).toEqual([
       { state: 'begun', response: null },
     ])
+  })
+
+  it('I7: changes nothing when it was sent before a take-over and meets the row behind it', async () => {
+    const [key, rival] = [await rowIn('undoing'), new pg.Client(url)]
+    await rival.connect()
+    await rival.query('begin')
+    await rival.query('update safepoint.operation set epoch = 3 where key = $1', [key])
+    const { text, values } = attemptStep(scope, key, 3, 1, 'undoing', 10)
+    await rival.query(text, values as unknown[])
+    const late = [
+      send(recordAnswer(scope, key, 1, 2, { kind: 'absent', payload: undefined })),
+      // On a connection of its own, or it would wait for the first.
+      another.query(failUndo(scope, key, 1, 2, 'no') as pg.QueryConfig),
+    ]
+    await until(
+      async () =>
+        (
+          await watcher.query(
+            `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+          )
+        ).rowCount === 2,
+    )
+    await rival.query('commit')
+    await Promise.all(late)
+    await rival.end()
+    expect((await send(findSteps(scope, key)))[0]).toMatchObject({ state: 'begun', epoch: 3 })
+  })
+
+  it('I2, I7: what a provider answered under an old epoch outweighs an "absent" that was concluded from silence', async () => {
+    const stepOf = async (key: string) => (await send(findSteps(scope, key)))[0]
+    const record = (key: string, epoch: number, kind: 'answer' | 'absent' | 'refused', payload: string | undefined) =>
+      send(recordAnswer(scope, key, 1, epoch, { kind, payload }))
+    const key = await rowIn('undoing')
+    await record(key, 2, 'absent', undefined)
+    expect(await stepOf(key)).toMatchObject({ state: 'absent', response: null, refusal: null })
+    await record(key, 1, 'answer', '{"late":true}')
+    expect(await stepOf(key)).toMatchObject({ state: 'done', response: '{"late":true}' })
+    const refused = await rowIn('running')
+    await record(refused, 2, 'refused', '{"code":"declined"}')
+    expect(await stepOf(refused)).toMatchObject({ state: 'absent', response: null, refusal: '{"code":"declined"}' })
   })
 
   it('I8: a cancel leaves the epoch to its holder, from every state', async () => {

@@ -7,12 +7,14 @@ import { anything, testEngine } from './support/engine.ts'
 import { startTcpProxy, type TcpProxyOptions } from './support/tcp-proxy.ts'
 import { until } from './support/until.ts'
 
+let runs = 0
 const insert = defineOperation({
   name: 'thing.insert',
   input: anything,
   keep: 'a test',
   deadline: 15_000,
   async run(ctx, input: { id: string; text?: string }) {
+    runs++
     await ctx.tx.query('insert into thing (id) values ($1::text)', [input.id])
     if (input.text) await ctx.tx.query(input.text)
     return { id: input.id }
@@ -125,9 +127,13 @@ describe('a connection lost inside COMMIT', () => {
     expect(again).toMatchObject({ outcome: 'succeeded', replayed: false })
     const committed = unique()
     void losses.plan(committed, 'before its answer')
+    runs = 0
+    // Its own row is found, and nothing is run a second time to learn of it.
     expect(await engine.run(insert, { id: committed }, { scope: 'a', key: committed })).toMatchObject({
       outcome: 'succeeded',
+      replayed: false,
     })
+    expect(runs).toBe(1)
     expect(await stored(committed)).toBe(true)
   })
 })
@@ -216,13 +222,26 @@ describe('signals that are lost', () => {
     await proxy.restore()
   })
 
+  it('I12: one that arrives stops what runs in another process at once, without any poll', async () => {
+    const { engine } = await engineBehindProxy({ poll: 60_000 })
+    // The first poll, at the start, has gone by.
+    await engine.run(insert, { id: unique() }, { scope: 'a' })
+    const [key, text] = [unique(), `select pg_sleep(20), '${n}'`]
+    const running = engine.run(insert, { id: key, text }, { scope: 'a', key })
+    await active(text)
+    const started = performance.now()
+    expect(await safepoint.cancel('a', key)).toMatchObject({ outcome: 'cancelled' })
+    expect(await running).toMatchObject({ outcome: 'cancelled' })
+    expect(performance.now() - started).toBeLessThan(3000)
+  })
+
   it('I12: once LISTEN is back the signals count again, without any poll', async () => {
     const { engine, proxy } = await engineBehindProxy({ through: 'listen', poll: 60_000 })
     const [missed, text] = [unique(), `select pg_sleep(20), '${n}'`]
     const running = engine.run(insert, { id: missed, text }, { scope: 'a', key: missed })
     await active(text)
     const listeners = async () =>
-      (await sql(`select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen %'`)).length
+      (await sql(`select 1 from pg_stat_activity where datname = current_database() and application_name = 'safepoint-listen'`)).length
     const before = await listeners()
     await proxy.refuse()
     await until(async () => (await listeners()) === before - 1)

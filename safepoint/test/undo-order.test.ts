@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, it } from 'vitest'
-import { defineOperation, outsideStep, transactionStep } from '../src/index.ts'
+import { createSafepoint, defineOperation, outsideStep, transactionStep } from '../src/index.ts'
 import { anything, testEngine } from './support/engine.ts'
 import { startProvider } from './support/provider.ts'
 
@@ -64,3 +64,30 @@ it.each([
     expect(await safepoint.find('a', name)).toMatchObject({ state: 'succeeded' })
   },
 )
+
+it('I8: an ordered undo that stopped at a step nobody could undo stops there again after a crash, before the steps that came first', async () => {
+  const { database } = safepoint
+  let dying = true
+  const engine = createSafepoint({
+    database: {
+      ...database,
+      async query(statement, options) {
+        // It dies between two statements: the step waits for a human, the operation does not yet.
+        if (statement.name === 'sp_ask_human' && dying) {
+          dying = false
+          throw new Error('Connection terminated unexpectedly')
+        }
+        return database.query<any>(statement, options)
+      },
+    },
+    operations: [unsaid, reverse, ordered],
+    bus: safepoint.bus,
+    poll: 50,
+    recover: false,
+  })
+  await engine.run(ordered, { id: 'crashed' }, { scope: 'a', key: 'crashed' })
+  provider.faults.push('accept, then drop')
+  await expect(engine.undo('a', 'crashed')).rejects.toMatchObject({ code: 'in_progress', retryable: false })
+  expect(dying).toBe(false)
+  expect(await sql(`select id from thing where id like 'crashed-%'`)).toEqual([{ id: 'crashed-closed' }])
+})

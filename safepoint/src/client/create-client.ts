@@ -11,7 +11,7 @@ import { defaultStorage, type PendingRequest, type RequestStorage } from './requ
 import { askedDelay, defaultRetry, retryDelay, sleep, type RetryPolicy } from './retry.ts'
 import { sendCancel } from './send-cancel.ts'
 import { settleRequest, type SettleContext } from './settle-request.ts'
-import { checkPath, createTransport, type Call, type Reply } from './transport.ts'
+import { checkPath, createTransport, guardTransport, type Call, type Reply } from './transport.ts'
 import { uuidV7 } from './uuid-v7.ts'
 import type { Verdict } from './verdict.ts'
 import { viewOf, watchOperation } from './watch.ts'
@@ -133,7 +133,7 @@ export interface Client {
 export function createClient(options: ClientOptions): Client {
   const report = reporter(options.debug)
   const storage = options.storage ?? defaultStorage(options.baseUrl)
-  const timeoutMs = options.timeoutMs ?? 30_000
+  const timeoutMs = checkTime('timeoutMs', options.timeoutMs ?? 30_000)
   const retry: RetryPolicy = { ...defaultRetry, ...options.retry }
   const operationsPath = (options.operationsPath ?? '/api/operations').replace(/\/+$/, '')
   const transport = createTransport({
@@ -150,9 +150,10 @@ export function createClient(options: ClientOptions): Client {
     operationsPath,
     retry,
     timeoutMs,
-    idleMs: options.idleMs ?? 45_000,
+    idleMs: checkTime('idleMs', options.idleMs ?? 45_000),
     report,
     outbox: createOutbox(storage, report),
+    account,
     active: new Set(),
     undo: (key) => write('POST', `${operationsPath}/${encodeURIComponent(key)}/undo`, undefined),
   }
@@ -165,6 +166,7 @@ export function createClient(options: ClientOptions): Client {
   ): Promise<Verdict<T>> {
     checkPath(path)
     const key = given.key === undefined ? uuidV7() : checkKey(given.key)
+    const limit = checkTime('timeoutMs', given.timeoutMs ?? timeoutMs)
     const sent = prepareBody(body, options.maxBodyBytes ?? 1_048_576)
     const request: PendingRequest = {
       key,
@@ -185,7 +187,7 @@ export function createClient(options: ClientOptions): Client {
       request,
       content: sent.content,
       headers: given.headers ?? {},
-      timeoutMs: given.timeoutMs ?? timeoutMs,
+      timeoutMs: limit,
       signal: given.signal,
       again: false,
       keyIsNew,
@@ -216,20 +218,15 @@ export function createClient(options: ClientOptions): Client {
   async function cancel(key: string, { reason }: { readonly reason?: string } = {}): Promise<CancelAnswer> {
     checkKey(key)
     const intent = { key: uuidV7(), ...(reason !== undefined && { reason }) }
-    const marked = markCancelled(key, intent)
-    const answer = await sendCancel(context, { key, cancelKey: intent.key, reason })
+    const whose = account()
+    // A reload before the answer must not send what the user has cancelled.
+    const marked = context.outbox.change(whose, key, (request) => ({ ...request, cancel: intent }))
+    const guarded = { ...context, transport: guardTransport(transport, () => account() === whose) }
+    const answer = await sendCancel(guarded, { key, cancelKey: intent.key, reason })
     const request = await marked
     if (request && (answer.outcome === 'cancelled' || answer.outcome === 'too_late'))
       await context.outbox.remove(request)
     return answer
-  }
-
-  /** A reload before the answer must not send what the user has cancelled. */
-  async function markCancelled(key: string, intent: NonNullable<PendingRequest['cancel']>) {
-    if (context.active.has(key)) return undefined
-    const request = await context.outbox.find(account(), key).catch(() => undefined)
-    if (request) await context.outbox.put({ ...request, cancel: intent })
-    return request
   }
 
   async function pending(): Promise<PendingRequest[]> {
@@ -273,7 +270,13 @@ export function createClient(options: ClientOptions): Client {
     pending,
     async resume({ only = () => true } = {}) {
       const verdicts: Verdict<unknown>[] = []
-      for (const request of (await pending()).filter(only)) {
+      // A storage that cannot be read hides what an earlier page has left; what this page keeps in memory goes on all the same.
+      const listed = await pending().catch((error: unknown) => {
+        const kept = context.outbox.kept(account()).filter(({ key }) => !context.active.has(key))
+        if (kept.length === 0) throw error
+        return kept
+      })
+      for (const request of listed.filter(only)) {
         const name = `safepoint:${options.baseUrl}|${encodeURIComponent(request.account)}|${request.key}`
         const verdict = await exclusively(name, () => resumeOne(request))
         if (verdict) verdicts.push(verdict)
@@ -290,6 +293,12 @@ function checkKey(key: string): string {
   throw new TypeError(
     `${names.idempotencyKey}: 1 to ${maxKeyBytes} visible ASCII characters, without quotes and backslashes`,
   )
+}
+
+/** A time-out that is none would end every attempt before it began. */
+function checkTime(name: string, ms: number): number {
+  if (ms > 0) return ms
+  throw new TypeError(`${name}: a number of milliseconds above 0, not ${ms}`)
 }
 
 /** A bare version as an entity tag; what is one already stays as it is. */

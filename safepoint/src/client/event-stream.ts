@@ -1,3 +1,5 @@
+import { longestTimer } from './retry.ts'
+
 /** One server-sent event: `event` is its type, `message` where it names none. */
 export interface ServerEvent {
   readonly event: string
@@ -55,7 +57,9 @@ async function readWithin(
   idleMs: number,
 ): Promise<Uint8Array | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const idle = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, idleMs, undefined)))
+  const idle = new Promise<undefined>(
+    (resolve) => (timer = setTimeout(resolve, Math.min(idleMs, longestTimer), undefined)),
+  )
   try {
     return await Promise.race([reader.read().then(({ value }) => value), idle])
   } finally {

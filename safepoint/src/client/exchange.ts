@@ -6,7 +6,7 @@ import { problemOf, readReply, type Reading } from './read-reply.ts'
 import type { PendingRequest } from './request-storage.ts'
 import { retryDelay, sleep } from './retry.ts'
 import { sendCancel, type CancelContext } from './send-cancel.ts'
-import type { Reply } from './transport.ts'
+import { NotSent, type Reply } from './transport.ts'
 import type { Verdict } from './verdict.ts'
 import { findOnce, isTerminal, watchOperation, type WatchContext } from './watch.ts'
 
@@ -54,7 +54,8 @@ export async function exchangeUntilFinal<T>(context: ExchangeContext, exchange: 
     } catch (error) {
       cause = error
     }
-    if (exchange.stop.signal.aborted || attempt >= retry.tries || (askedMs ?? 0) > retry.longestWaitMs) return { cause }
+    const isOver = exchange.stop.signal.aborted || cause instanceof NotSent || attempt >= retry.tries
+    if (isOver || (askedMs ?? 0) > retry.longestWaitMs) return { cause }
     const waitMs = retryDelay(retry, attempt, askedMs)
     report({ type: 'retry', key, attempt, waitMs, cause })
     await sleep(waitMs, exchange.stop.signal)

@@ -6,8 +6,19 @@ interface Locks {
   request<T>(name: string, work: () => Promise<T>): Promise<T>
 }
 
-/** Among the tabs of one origin, where there are Web Locks; elsewhere `work` runs at once. */
-export const exclusivelyInTabs: Exclusively = (name, work) => {
+/** Among the tabs of one origin, where there are Web Locks and they may be used; elsewhere `work` runs at once. */
+export const exclusivelyInTabs: Exclusively = async (name, work) => {
   const { document, navigator } = globalThis as { document?: unknown; navigator?: { locks?: Locks } }
-  return document !== undefined && navigator?.locks ? navigator.locks.request(name, work) : work()
+  if (document === undefined || !navigator?.locks) return work()
+  let begun = false
+  try {
+    return await navigator.locks.request(name, () => {
+      begun = true
+      return work()
+    })
+  } catch (error) {
+    // Refused to a page of no origin, or one whose storage is blocked; its key makes what is sent twice harmless.
+    if (begun) throw error
+    return work()
+  }
 }

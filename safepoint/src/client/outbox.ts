@@ -11,6 +11,14 @@ export interface Outbox {
   /** Never rejects: what stays behind is asked about once more after a reload, which is harmless. */
   remove(request: Pick<PendingRequest, 'key' | 'account'>): Promise<void>
   find(account: string, key: string): Promise<PendingRequest | undefined>
+  /** Puts what `change` makes of it, where it is still there, and answers with that. Never rejects. */
+  change(
+    account: string,
+    key: string,
+    change: (request: PendingRequest) => PendingRequest,
+  ): Promise<PendingRequest | undefined>
+  /** Those that the storage has refused, oldest first. */
+  kept(account: string): PendingRequest[]
   /** Oldest first. Rejects with what the storage threw: an empty list would be a lie. */
   list(account: string): Promise<PendingRequest[]>
 }
@@ -29,27 +37,38 @@ export function createOutbox(storage: RequestStorage, report: Report): Outbox {
     })
   }
 
+  const ofAccount = (account: string, requests: Iterable<PendingRequest>) =>
+    [...requests]
+      .filter((request) => request.account === account)
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : 0))
   const list = async (account: string) => {
     const stored = await storage.list()
     const requests = new Map(stored.map((request) => [idOf(request), request]))
     for (const [id, request] of unstored) requests.set(id, request)
-    return [...requests.values()]
-      .filter((request) => request.account === account)
-      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : 0))
+    return ofAccount(account, requests.values())
+  }
+  const find = async (account: string, key: string) =>
+    unstored.get(idOf({ account, key })) ?? (await list(account)).find((request) => request.key === key)
+  const store = async (request: PendingRequest): Promise<boolean> => {
+    try {
+      await storage.set(idOf(request), request)
+      unstored.delete(idOf(request))
+      return true
+    } catch (cause) {
+      unstored.set(idOf(request), request)
+      report({ type: 'storage_failed', key: request.key, action: 'set', cause })
+      return false
+    }
   }
 
   return {
-    put: (request) =>
-      inTurn(idOf(request), async () => {
-        try {
-          await storage.set(idOf(request), request)
-          unstored.delete(idOf(request))
-          return true
-        } catch (cause) {
-          unstored.set(idOf(request), request)
-          report({ type: 'storage_failed', key: request.key, action: 'set', cause })
-          return false
-        }
+    put: (request) => inTurn(idOf(request), () => store(request)),
+    change: (account, key, change) =>
+      inTurn(idOf({ account, key }), async () => {
+        const request = await find(account, key).catch(() => undefined)
+        const changed = request && change(request)
+        if (changed) await store(changed)
+        return changed
       }),
     remove: (request) =>
       inTurn(idOf(request), async () => {
@@ -60,7 +79,8 @@ export function createOutbox(storage: RequestStorage, report: Report): Outbox {
           report({ type: 'storage_failed', key: request.key, action: 'delete', cause })
         }
       }),
-    find: async (account, key) => (await list(account)).find((request) => request.key === key),
+    find,
+    kept: (account) => ofAccount(account, unstored.values()),
     list,
   }
 }

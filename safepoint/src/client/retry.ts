@@ -49,6 +49,9 @@ export function askedDelay(
   return Math.max(0, at - (Number.isNaN(sentAt) ? now : sentAt))
 }
 
+/** Longest time a timer takes, some 24 days: one that is set for longer fires at once. */
+export const longestTimer = 2 ** 31 - 1
+
 /** Resolves after `ms`, or as soon as `signal` fires. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -58,7 +61,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    const timer = setTimeout(done, ms)
+    const timer = setTimeout(done, Math.min(ms, longestTimer))
     signal?.addEventListener('abort', done)
   })
 }

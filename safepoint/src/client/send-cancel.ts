@@ -4,7 +4,7 @@ import { ProblemError } from './problem-error.ts'
 import { utf8Length } from './read-body.ts'
 import { shallRetry } from './read-reply.ts'
 import { askedDelay, retryDelay, sleep, type RetryPolicy } from './retry.ts'
-import type { Transport } from './transport.ts'
+import { NotSent, type Transport } from './transport.ts'
 
 /** Bodies of all `keepalive` requests in flight may have 64 KiB together (Fetch standard); beyond, it fails at once. */
 const keepaliveBytes = 60 * 1024
@@ -67,7 +67,8 @@ export async function sendCancel(
       if (reply.problem && !shallRetry(reply.problem)) throw cause
       askedMs = askedDelay(reply.headers, reply.problem)
     }
-    if (attempt >= retry.tries || stop?.aborted || (askedMs ?? 0) > retry.longestWaitMs) throw cause
+    const isOver = attempt >= retry.tries || stop?.aborted || cause instanceof NotSent
+    if (isOver || (askedMs ?? 0) > retry.longestWaitMs) throw cause
     await sleep(retryDelay(retry, attempt, askedMs), stop)
     if (stop?.aborted) throw cause
   }

@@ -5,11 +5,14 @@ import type { Content } from './read-body.ts'
 import { problemOf } from './read-reply.ts'
 import type { PendingRequest } from './request-storage.ts'
 import { sendCancel } from './send-cancel.ts'
+import { guardTransport } from './transport.ts'
 import { uuidV7 } from './uuid-v7.ts'
 import { isFinal, type Verdict } from './verdict.ts'
 
 export interface SettleContext extends ExchangeContext {
   readonly outbox: Outbox
+  /** Who is signed in now. */
+  account(): string
   /** Keys this client is busy with, so that `resume` leaves them alone. */
   readonly active: Set<PendingRequest['key']>
 }
@@ -31,8 +34,10 @@ export interface SettleInput {
  * Brings one request to its verdict and forgets it once that is final. Never rejects. An abort is answered by the server:
  * the cancel and the request's own answer race, and either is the truth, since the server lets only one of them win.
  */
-export async function settleRequest<T>(context: SettleContext, input: SettleInput): Promise<Verdict<T>> {
+export async function settleRequest<T>(given: SettleContext, input: SettleInput): Promise<Verdict<T>> {
   const { request } = input
+  const isTheirs = () => given.account() === request.account
+  const context: SettleContext = { ...given, transport: guardTransport(given.transport, isTheirs) }
   context.active.add(request.key)
   const exchange: Exchange = {
     request,

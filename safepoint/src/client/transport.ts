@@ -1,5 +1,6 @@
 import type { Problem } from '../protocol.ts'
 import { readText, type Content } from './read-body.ts'
+import { longestTimer } from './retry.ts'
 
 export interface TransportOptions {
   readonly baseUrl: string
@@ -20,6 +21,8 @@ export interface Call {
   readonly drop?: AbortSignal | undefined
   /** Nothing is sent any more once this has fired. */
   readonly stop?: AbortSignal | undefined
+  /** Asked in the same tick as it would leave; `false`: it is not sent. */
+  readonly mayLeave?: (() => boolean) | undefined
   readonly keepalive?: boolean
   /** Called in the same tick as the request leaves. */
   readonly onSend?: () => void
@@ -45,7 +48,19 @@ export interface Transport {
   read(response: Response): Promise<Reply>
 }
 
-/** Thrown instead of sending when the caller stopped before. */
+/**
+ * Sends nothing for which `mayLeave` says no: what one account has asked for must not go out with the credentials of another,
+ * whose answer would be told as the first one's.
+ */
+export function guardTransport(transport: Transport, mayLeave: () => boolean): Transport {
+  return {
+    ...transport,
+    send: (call) => transport.send({ ...call, mayLeave }),
+    open: (call) => transport.open({ ...call, mayLeave }),
+  }
+}
+
+/** Thrown instead of sending when the caller stopped before, or another account has signed in. */
 export class NotSent extends Error {
   override readonly name = 'NotSent'
 }
@@ -70,10 +85,11 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   async function fetchOnce(call: Call, signal: AbortSignal): Promise<Response> {
-    const headers = new Headers(await options.headers?.())
+    const headers = new Headers(await within(signal, options.headers?.()))
     for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers.set(name, value)
     if (typeof call.body === 'string') headers.set('Content-Type', 'application/json')
     if (call.stop?.aborted || signal.aborted) throw new NotSent('It was stopped before it was sent.')
+    if (call.mayLeave?.() === false) throw new NotSent('Another account has signed in since it was asked for.')
     call.onSend?.()
     return options.fetch(base + call.path, {
       method: call.method,
@@ -91,7 +107,7 @@ export function createTransport(options: TransportOptions): Transport {
     const seen = refreshes
     const response = await fetchOnce(call, signal)
     if (response.status !== 401 || !options.onUnauthorized || call.stop?.aborted) return response
-    if (!(await refreshSince(seen)) || call.stop?.aborted || signal.aborted) return response
+    if (!(await within(signal, refreshSince(seen))) || call.stop?.aborted || signal.aborted) return response
     await response.body?.cancel().catch(() => {})
     return fetchOnce(call, signal)
   }
@@ -139,7 +155,7 @@ function limit(call: Call) {
   call.drop?.addEventListener('abort', drop)
   const timer = setTimeout(
     () => controller.abort(new DOMException(`No answer within ${call.timeoutMs} ms.`, 'TimeoutError')),
-    call.timeoutMs,
+    Math.min(call.timeoutMs, longestTimer),
   )
   const stopClock = () => clearTimeout(timer)
   return {
@@ -152,12 +168,26 @@ function limit(call: Call) {
   }
 }
 
+/** What the application is asked for, such as a token, may never come: the call's time-out covers it too. */
+async function within<T>(signal: AbortSignal, asked: T | Promise<T>): Promise<T> {
+  if (!(asked instanceof Promise)) return asked
+  let leave = () => {}
+  const over = new Promise<never>((_, reject) => {
+    leave = () => reject(signal.reason)
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave)
+  })
+  return Promise.race([asked, over]).finally(() => signal.removeEventListener('abort', leave))
+}
+
 function replyOf(response: Response, text: string): Reply {
   const { status, headers } = response
   const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(headers.get('Content-Type') ?? '')
   const body: unknown = text === '' ? undefined : isJson ? JSON.parse(text) : text
   if (status < 400) return { status, headers, body, told: false }
-  if (isProblem(body)) return { status, headers, body, problem: { ...body, status }, told: true }
+  // Gateways have error documents of their own; ours always say whether it may be sent again.
+  if (isProblem(body))
+    return { status, headers, body, problem: { ...body, status }, told: typeof body.retryable === 'boolean' }
   const problem: Problem = {
     type: 'about:blank',
     title: response.statusText || `HTTP ${status}`,

@@ -84,6 +84,7 @@ export async function* watchOperation(
       if (isProblemError(error) && !shallRetry(error.problem)) throw error
       if (++failures >= tries) throw error
       askedMs = isProblemError(error) ? error.problem.retryAfterMs : undefined
+      if (askedMs !== undefined) askedMs = Math.min(askedMs, context.retry.longestWaitMs)
     } finally {
       signal?.removeEventListener('abort', drop)
       connection.abort()

@@ -27,6 +27,12 @@ export interface OpenTransaction {
   ): Promise<{ readonly end: TransactionEnd<T>; readonly reusable: boolean }>
 }
 
+interface Asked {
+  readonly statement: WireStatement
+  readonly resolve: (result: Result<any>) => void
+  readonly reject: (error: unknown) => void
+}
+
 type Interruption = { readonly interrupted: true; readonly reason: unknown }
 
 /** How long a statement may take to notice that it is to stop before its connection is given up, in milliseconds. */
@@ -35,6 +41,9 @@ const stopPatience = 5000
 /** One transaction on one pipelined connection. BEGIN waits for the first statement, so that both travel together. */
 export function openTransaction(client: PgClient, opening: Opening): OpenTransaction {
   let begun = false
+  /** BEGIN has been answered. */
+  let open = false
+  let held: Asked[] = []
   let unsettled = 0
   let closed = false
   let beginning: unknown
@@ -66,25 +75,51 @@ export function openTransaction(client: PgClient, opening: Opening): OpenTransac
     backendPid ??= results[1]?.rows?.[0]?.backend_pid
   }
 
+  const sendOne = ({ statement, resolve, reject }: Asked) =>
+    send([statement], (error, results) => (error ? reject(error) : resolve(results[0]!)))
+
+  /**
+   * What was asked in one go leaves with BEGIN; what is asked later waits until BEGIN is answered. Sent behind it with a Sync of its
+   * own it would commit by itself where BEGIN failed, and overtake the first statement where the connection knows neither.
+   */
+  const sendOpening = () => {
+    const first = held
+    held = []
+    unsettled -= first.length
+    if (closed) return first.forEach(({ reject }) => reject(new Error(closedMessage)))
+    const statements = opened(first.map(({ statement }) => statement))
+    send(statements, (error, results) => {
+      noteOpening(error, results)
+      first.forEach(({ resolve, reject }, n) => {
+        const result = results[opening.opening.length + n]
+        if (result) resolve(result)
+        else reject(error)
+      })
+      open = true
+      const refused = beginning ?? (closed ? new Error(closedMessage) : undefined)
+      unsettled -= held.length
+      for (const one of held) {
+        if (refused) one.reject(refused)
+        else sendOne(one)
+      }
+      held = []
+    })
+  }
+
   const tx: SqlTransaction = {
     query<Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<Row>> {
       const asked: Statement = typeof statement === 'string' ? { text: statement, values: values ?? [] } : statement
       if (closed) return Promise.reject(new Error(closedMessage))
-      if (transactionControl.test(asked.text)) {
+      if (isTransactionControl(asked.text)) {
         return Promise.reject(
           new Error("A handler cannot begin, commit or roll back: its transaction is the engine's."),
         )
       }
       return new Promise((resolve, reject) => {
-        const one = wire(asked, opening.prepared)
-        if (begun)
-          send([one], (error, results) => (error ? reject(beginning ?? error) : resolve(results[0] as Result<Row>)))
-        else
-          send(opened([one]), (error, results) => {
-            noteOpening(error, results)
-            if (error) reject(error)
-            else resolve(results.at(-1) as Result<Row>)
-          })
+        const one: Asked = { statement: wire(asked, opening.prepared), resolve, reject }
+        if (open) return sendOne(one)
+        unsettled++
+        if (held.push(one) === 1 && !begun) queueMicrotask(sendOpening)
       })
     },
   }
@@ -204,9 +239,29 @@ const plainCommit: WireStatement = { text: 'commit', values: [], queryMode: 'ext
 const namedCommit: WireStatement = { name: 'sp_commit', text: 'commit', values: [], silent: true }
 const rollback: WireStatement = { text: 'rollback' }
 
-/** BEGIN, COMMIT, END, ABORT, PREPARE TRANSACTION and ROLLBACK (but not ROLLBACK TO a savepoint), behind any comments. */
-const transactionControl =
-  /^(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i
+/** BEGIN, COMMIT, END, ABORT, PREPARE TRANSACTION and ROLLBACK (but not ROLLBACK TO a savepoint). */
+const controlWord =
+  /^(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i
+
+/** Whether a statement ends or begins a transaction, behind any white space, empty statements and comments, which PostgreSQL nests. */
+function isTransactionControl(text: string): boolean {
+  let at = 0
+  for (;;) {
+    while (/[\s;]/.test(text.charAt(at))) at++
+    if (text.startsWith('--', at)) {
+      const length = text.slice(at).search(/[\n\r]/)
+      if (length < 0) return false
+      at += length
+    } else if (text.startsWith('/*', at)) {
+      let depth = 0
+      do {
+        const [open, close] = [text.startsWith('/*', at), text.startsWith('*/', at)]
+        depth += open ? 1 : close ? -1 : 0
+        at += open || close ? 2 : 1
+      } while (depth > 0 && at < text.length)
+    } else return controlWord.test(at === 0 ? text : text.slice(at))
+  }
+}
 
 function fatal(error: unknown): boolean {
   const severity = (error as { severity?: unknown }).severity

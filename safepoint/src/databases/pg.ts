@@ -30,9 +30,11 @@ export interface PgDatabaseOptions {
    * backend's pid is read inside it.
    */
   readonly prepared?: boolean
-  /** Milliseconds. Defaults: connect 1500, statement 30 000, lock 10 000, idle in transaction 30 000. */
+  /** Milliseconds. Defaults: connect 1500, listen 10 000, statement 30 000, lock 10 000, idle in transaction 30 000. */
   readonly timeouts?: {
     readonly connect?: number
+    /** How often the LISTEN connection is asked whether it is there; not answered until the next time, it is made anew. */
+    readonly listen?: number
     readonly statement?: number
     readonly lock?: number
     readonly idleInTransaction?: number
@@ -51,7 +53,14 @@ const silencePatience = 5000
  */
 export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction> & { close(): Promise<void> } {
   const { driver, url, directUrl = url, prepared = true } = options
-  const timeouts = { connect: 1500, statement: 30_000, lock: 10_000, idleInTransaction: 30_000, ...options.timeouts }
+  const timeouts = {
+    connect: 1500,
+    listen: 10_000,
+    statement: 30_000,
+    lock: 10_000,
+    idleInTransaction: 30_000,
+    ...options.timeouts,
+  }
   const settings = (lockTimeout: number): Record<string, string> => ({
     synchronous_commit: 'on',
     default_transaction_isolation: 'read committed',
@@ -123,10 +132,12 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
       const settle = (error: Error | undefined, results: Result[]) => {
         answered(error)
         if (error) reject(error)
-        else resolve(results[0] as Result<Row>)
+        else resolve(results.at(-1) as Result<Row>)
       }
+      // Behind one Sync without a BEGIN they are one transaction of their own, in which the settings count.
+      const statements = first ? [wire(first, false), wire(statement, false)] : [wire(statement, prepared)]
       stream?.cork?.()
-      sendFlight(driver, client, [wire(statement, prepared)], settle, isUrgent ? undefined : silence)
+      sendFlight(driver, client, statements, settle, isUrgent ? undefined : silence)
       if (behind) sendFlight(driver, client, [wire(behind, prepared)], answered, isUrgent ? undefined : silence)
       stream?.uncork?.()
     })
@@ -138,7 +149,9 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     { isolation, readOnly, first }: TransactionOptions<any>,
     settings: Statement | undefined,
   ): readonly WireStatement[] => {
-    const text = `begin${isolation ? ` isolation level ${isolation}` : ''}${readOnly ? ' read only' : ''}`
+    // Where the connection's settings are not ours its default could be another one (SPEC.md section 6: a cancel is READ COMMITTED).
+    const level = isolation ?? (settings && 'read committed')
+    const text = `begin${level ? ` isolation level ${level}` : ''}${readOnly ? ' read only' : ''}`
     let opening = openings.get(text)
     if (!opening) {
       const begin = wire({ name: `sp_${text.replaceAll(' ', '_')}`, text, values: [], silent: true }, prepared)
@@ -177,8 +190,15 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     sql: (tx) => tx,
     listen: (channel, onMessage, onState): Promise<Subscription> =>
       listenWith(
-        () => new driver.Client({ connectionString: directUrl, application_name: 'safepoint-listen', keepAlive: true }),
+        () =>
+          new driver.Client({
+            connectionString: directUrl,
+            application_name: 'safepoint-listen',
+            keepAlive: true,
+            connectionTimeoutMillis: timeouts.connect,
+          }),
         channel,
+        timeouts.listen,
         onMessage,
         onState,
       ),

@@ -27,7 +27,7 @@ export function sendAnswer(reply: FastifyReply, answer: Answer, operationsPath: 
       return reply.send(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
     }
     case 'failed': {
-      const { code, message, details = {} } = answer.error
+      const { code, message, details } = answer.error
       const stored = (name: string) => (typeof details[name] === 'number' ? { [name]: details[name] } : {})
       const told = { ...stored('retryAfterMs'), ...stored('currentVersion'), ...stored('attempts') }
       return reply.problem(new SafepointError(code, message, { details, retryable: false, ...told }), operation)

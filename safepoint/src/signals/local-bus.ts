@@ -10,7 +10,14 @@ export function localBus(): SignalBus & {
   const listeners = new Map<string, Set<Listener>>()
   const gapListeners = new Set<() => void>()
   const deliver = (topic: string, data: string, origin: 'here' | 'elsewhere') => {
-    for (const listener of listeners.get(topic) ?? []) listener(data, origin)
+    for (const listener of listeners.get(topic) ?? []) {
+      try {
+        listener(data, origin)
+      } catch (error) {
+        // What was decided is decided, and is told; and one listener must not keep the news from the others.
+        process.emitWarning(error instanceof Error ? error : String(error))
+      }
+    }
   }
   return {
     deliver,

@@ -5,6 +5,8 @@ import type { SignalBus } from './signal-bus.ts'
 
 /** NOTIFY refuses payloads of 8000 bytes and more. */
 const maxPayloadBytes = 7900
+/** Kept while the database is away: what is older has been found by a poll since. */
+const maxWaiting = 10_000
 
 type Message = readonly [topic: string, data: string]
 
@@ -43,10 +45,14 @@ export function postgresBus(database: Database<any>, channel = 'safepoint'): Sig
     let bytes = 32
     while (waiting.length > 0) {
       const next = waiting[0]!
-      bytes += Buffer.byteLength(JSON.stringify(next)) + 1
-      if (bytes > maxPayloadBytes && batch.length > 0) break
+      const size = Buffer.byteLength(JSON.stringify(next)) + 1
+      const fits = bytes + size <= maxPayloadBytes
+      if (!fits && batch.length > 0) break
       waiting.shift()
-      if (bytes <= maxPayloadBytes) batch.push(next)
+      // One that fits into no payload at all is found by a poll; those behind it still travel.
+      if (!fits) continue
+      bytes += size
+      batch.push(next)
     }
     return batch
   }
@@ -57,6 +63,7 @@ export function postgresBus(database: Database<any>, channel = 'safepoint'): Sig
       local.deliver(topic, data, 'here')
       if (onlyHere || closed || !database.listen) return
       waiting.push([topic, data])
+      if (waiting.length > maxWaiting) waiting.shift()
       if (!sending) void send()
     },
     notification: (topic, data) => ({ channel, payload: JSON.stringify([self, [[topic, data]]]) }),

@@ -77,3 +77,6 @@ export const attemptStep = (
     select coalesce((select case when $5::text = 'running' then attempts else undo_attempts end from attempted), safepoint.lost()::integer) as attempt`,
   values: [scope, key, epoch, position, state, timeout],
 })
+
+/** One row for each call of a step. */
+export const stepConstraint = 'step_scope_key_name_call_key'

@@ -1,17 +1,25 @@
 import type { Statement } from '../database.ts'
 import { operationColumns, type OperationRow } from './operation-row.ts'
 
-/** Extends the leases this process holds; a row that does not come back is no longer its own. */
+/**
+ * Extends the leases this process holds. A row that does not come back is no longer its own, or is being written just now: one
+ * that stays locked (a COMMIT that waits for a standby) must not cost all the others their lease, and is asked for next time.
+ */
 export const renewLeases = (
   held: ReadonlyArray<{ scope: string; key: string; epoch: number }>,
   lease: number,
 ): Statement => ({
   name: 'sp_renew_leases',
-  text: `update safepoint.operation o set lease_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
-    from unnest($1::text[], $2::text[], $3::integer[]) as held (scope, key, epoch)
-    where o.scope = held.scope and o.key = held.key and o.epoch = held.epoch
-      and (o.state in ('running', 'undoing') or o.cleanup = 'pending')
-    returning o.scope, o.key, o.state`,
+  text: `with held as materialized (
+      select o.scope, o.key
+      from unnest($1::text[], $2::text[], $3::integer[]) as asked (scope, key, epoch)
+      join safepoint.operation o on o.scope = asked.scope and o.key = asked.key and o.epoch = asked.epoch
+      where o.state in ('running', 'undoing') or o.cleanup = 'pending'
+      for update of o skip locked
+    )
+    update safepoint.operation set lease_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
+    where (scope, key) in (select scope, key from held)
+    returning scope, key`,
   values: [held.map(({ scope }) => scope), held.map(({ key }) => key), held.map(({ epoch }) => epoch), lease],
 })
 
@@ -51,14 +59,22 @@ export const claimExpired = (holder: string, lease: number, names: readonly stri
 export const releaseLease = (scope: string, key: string, epoch: number): Statement => ({
   name: 'sp_release_lease',
   text: `update safepoint.operation set lease_until = clock_timestamp()
-    where scope = $1::text and key = $2::text and epoch = $3::integer and state in ('running', 'undoing')`,
+    where scope = $1::text and key = $2::text and epoch = $3::integer
+      and (state in ('running', 'undoing') or cleanup = 'pending')`,
   values: [scope, key, epoch],
 })
 
 /** Deadlines (I6): a running operation past its own is cancelled or undone; one that cannot be undone in time is a human's. */
 export const enforceDeadlines: Statement = {
   name: 'sp_enforce_deadlines',
-  text: `update safepoint.operation set
+  text: `with due as materialized (
+      select o.scope, o.key
+      from safepoint.open_operation join safepoint.operation o using (scope, key)
+      where o.state in ('running', 'undoing')
+        and case o.state when 'running' then o.deadline_at else o.undo_deadline_at end < clock_timestamp()
+      for update of o skip locked
+    )
+    update safepoint.operation set
       state = (case when state = 'undoing' then 'needs_attention' when to_undo = 0 then 'cancelled' else 'undoing' end)::safepoint.state,
       target = case when state = 'running' and to_undo > 0 then 'cancelled' else target end,
       reason = case when state = 'running' then 'deadline' else reason end,
@@ -66,7 +82,6 @@ export const enforceDeadlines: Statement = {
       cleanup = case when state = 'running' and to_undo = 0 and to_sweep > 0 then 'pending' else cleanup end,
       ended_at = case when state = 'running' and to_undo = 0 then clock_timestamp() end,
       undo_deadline_at = case when state = 'running' then clock_timestamp() + undo_for * interval '1 millisecond' else undo_deadline_at end
-    where (scope, key) in (select scope, key from safepoint.open_operation)
-      and state in ('running', 'undoing') and case state when 'running' then deadline_at else undo_deadline_at end < clock_timestamp()
+    where (scope, key) in (select scope, key from due)
     returning scope, key, state, name, reason`,
 }

@@ -2,7 +2,8 @@ import type { Statement } from '../database.ts'
 
 /**
  * What a provider answered: appended as evidence whatever the epoch of the asker; the step's state follows only for the
- * epoch that may still write it (I7).
+ * epoch that may still write it (I7). The step's own epoch is asked as well: after waiting for a take-over that has tried the step
+ * again PostgreSQL looks afresh at the row it updates, and at no other.
  */
 export const recordAnswer = (
   scope: string,
@@ -10,7 +11,8 @@ export const recordAnswer = (
   position: number,
   epoch: number,
   answer: {
-    readonly kind: 'answer' | 'error' | 'absent' | 'undone' | 'undo error'
+    /** `refused` is `absent`, and was told to the handler. */
+    readonly kind: 'answer' | 'error' | 'absent' | 'refused' | 'undone' | 'undo error'
     readonly payload: string | undefined
   },
 ): Statement => ({
@@ -23,13 +25,14 @@ export const recordAnswer = (
       state = case $5::text
         when 'answer' then case when s.state in ('begun', 'absent') then 'done' else s.state end
         when 'absent' then case when s.state = 'begun' then 'absent' else s.state end
+        when 'refused' then case when s.state = 'begun' then 'absent' else s.state end
         when 'undone' then 'undone'
         else s.state end,
       response = case when $5::text = 'answer' then coalesce(s.response, $6::text) else s.response end,
       undo_error = case when $5::text = 'undo error' then $6::text else s.undo_error end,
       settled_at = clock_timestamp()
     from safepoint.operation o
-    where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer
+    where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer and s.epoch <= $4::integer
       and s.scope = $1::text and s.key = $2::text and s.position = $3::integer`,
   values: [scope, key, position, epoch, answer.kind, answer.payload],
 })
@@ -55,7 +58,7 @@ export const failUndo = (scope: string, key: string, position: number, epoch: nu
   name: 'sp_fail_undo',
   text: `update safepoint.step s set state = 'needs_attention', undo_error = $5::text
     from safepoint.operation o
-    where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer
+    where o.scope = s.scope and o.key = s.key and o.epoch = $4::integer and s.epoch <= $4::integer
       and s.scope = $1::text and s.key = $2::text and s.position = $3::integer and s.state <> 'undone'`,
   values: [scope, key, position, epoch, error],
 })

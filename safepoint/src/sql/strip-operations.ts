@@ -17,7 +17,7 @@ export const stripOperations = (retention: number, fromBlock: number): Statement
         and state in ('succeeded', 'failed')
       for update skip locked
     ), stripped as (
-      update safepoint.operation set stripped_at = clock_timestamp(), head = null, body = null, undo_input = null, progress = null
+      update safepoint.operation set stripped_at = clock_timestamp(), head = null, body = null, undo_input = null, progress = null, input = null
       where ctid = any (array(select place from stretch))
     )
     select (pg_relation_size('safepoint.operation') / current_setting('block_size')::integer)::float8 as blocks`,

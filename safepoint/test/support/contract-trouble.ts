@@ -190,7 +190,7 @@ export function describeTrouble<Tx>(name: string, bench: ContractBench<Tx>): voi
       await notify('one')
       await until(() => heard.includes('one'))
       await outside.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'`,
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'safepoint-listen'`,
       )
       await until(() => states.at(-1) === 'listening' && states.includes('lost'))
       await notify('two')
