@@ -83,7 +83,11 @@ const log = { info: () => {}, warn: () => {}, error: (fields: object) => void lo
 const operations = [quick, undoable, stuck, held, leaver]
 const { safepoint, sql, url, another } = await testEngine(operations, { lease: 1000, poll: 50, log })
 const listeners = async () =>
-  (await sql(`select from pg_stat_activity where datname = current_database() and application_name = 'safepoint-listen'`)).length
+  (
+    await sql(
+      `select from pg_stat_activity where datname = current_database() and application_name = 'safepoint-listen'`,
+    )
+  ).length
 const rowOf = async (key: string) =>
   (
     await sql(`select state, epoch, lease_until > clock_timestamp() as led from safepoint.operation where key = $1`, [

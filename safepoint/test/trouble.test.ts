@@ -241,7 +241,11 @@ describe('signals that are lost', () => {
     const running = engine.run(insert, { id: missed, text }, { scope: 'a', key: missed })
     await active(text)
     const listeners = async () =>
-      (await sql(`select 1 from pg_stat_activity where datname = current_database() and application_name = 'safepoint-listen'`)).length
+      (
+        await sql(
+          `select 1 from pg_stat_activity where datname = current_database() and application_name = 'safepoint-listen'`,
+        )
+      ).length
     const before = await listeners()
     await proxy.refuse()
     await until(async () => (await listeners()) === before - 1)
