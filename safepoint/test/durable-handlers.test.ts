@@ -54,11 +54,12 @@ const fickle = define('thing.fickle', { put }, async (ctx, { id }) => {
 })
 /** What each call was asked for. */
 const asked: unknown[] = []
+let answerFirst = () => {}
 const repeating = outsideStep<{ turn: number }, { turn: number }>({
   timeout: 10_000,
   call: async (request) => {
     asked.push(request)
-    await gate
+    if (asked.length === 1) await new Promise<void>((resolve) => (answerFirst = resolve))
     return request
   },
   settle: { repeat: { window: 60_000 } },
@@ -204,8 +205,14 @@ const operations = [
   ofUndoable,
 ]
 const options = { lease: 400, poll: 50, stopWait: 2000 }
+const logged: Array<Record<string, unknown>> = []
+const log = { info: () => {}, warn: () => {}, error: (fields: object) => void logged.push({ ...fields }) }
 /** Renews no lease and takes nothing over: what it has not ended by then is another's. */
-const { safepoint: stale, sql, another } = await testEngine(operations, { ...options, recover: false, poll: 60_000 })
+const {
+  safepoint: stale,
+  sql,
+  another,
+} = await testEngine(operations, { ...options, recover: false, poll: 60_000, log })
 const safepoint = await another({ ...options, lease: 10_000, recover: false })
 const stateOf = async (key: string) =>
   (await sql('select state, epoch from safepoint.operation where key = $1', [key]))[0]
@@ -262,6 +269,15 @@ describe('after a take-over the handler', () => {
     expect(await untilTakenOver(drifting, key, () => asked.length > 0)).toEqual({ state: 'succeeded', epoch: 2 })
     expect(turns).toBe(2)
     expect(asked).toEqual([{ turn: 1 }, { turn: 1 }])
+    // Whoever was taken over may have had the answer that counts: it is kept, and somebody is told.
+    answerFirst()
+    const told = await until(() => logged.find((fields) => 'step' in fields && fields.key === key))
+    expect(told).toMatchObject({ operation: 'thing.drifting', scope: 'a', step: 'repeating' })
+    expect(
+      await sql(`select epoch, payload from safepoint.evidence where key = $1 and kind = 'answer' order by epoch`, [
+        key,
+      ]),
+    ).toEqual([1, 2].map((epoch) => ({ epoch, payload: '{"turn":1}' })))
   })
 
   it.each([
@@ -325,12 +341,12 @@ it('I2, I8: a call that the provider has closed is undone, and an answer to it t
   expect(await safepoint.find('a', key)).toMatchObject({ steps: [{ step: 'charge', state: 'undone' }] })
 })
 
-it('I1: a step that nobody waited for keeps the operation from succeeding, and is undone', async () => {
-  const [key, before] = [unique(), provider.charged()]
+it('I1: a step that nobody waited for keeps the operation from succeeding, and is not begun behind its back', async () => {
+  const [key, before] = [unique(), provider.calls.length]
   const told = await safepoint.run(hasty, { id: key }, { scope: 'a', key }).catch((error: Error) => error)
   if (told instanceof Error) expect(told.message).toContain('await each of them')
   else expect(told).toMatchObject({ outcome: 'failed', error: { code: 'internal' } })
-  expect(provider.charged()).toBe(before)
+  expect(provider.calls.length).toBe(before)
 })
 
 it('I2: a call that is surely not made, because the cancel came between its fence and itself, asks no human', async () => {
