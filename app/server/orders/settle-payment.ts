@@ -56,7 +56,8 @@ export function settlePayment(options: SettleOptions) {
           const now = await readPayment(tx, paymentId, by)
           return decideSettle(now.order, now.payment, standing, { retry }).settle
         })
-      let settle = await decide()
+      // Taken over after the money had been set aside: that was decided, and what stands in the rows now is its consequence.
+      let settle = payment.handledBy === by ? 'return' : await decide()
       if (settle === 'capture' && standing.state === 'authorized') {
         const { reference, amount, currency } = standing
         standing = await ctx.steps.capture({ gateway: payment.gateway, paymentId: reference, amount, currency })

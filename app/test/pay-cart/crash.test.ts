@@ -18,6 +18,11 @@ const look: Plan = {
   point: { way: 'late', statement: 'sp_record_answer', nth: 1, when: 'before' },
   variant: 'never comes back',
 }
+/** The money is set aside, and nobody has been asked to give it back yet: what stands in the rows decides nothing again. */
+const aside: Plan = {
+  point: { way: 'late', statement: 'sp_begin_step', nth: 3, when: 'before' },
+  variant: 'comes back',
+}
 const refund: Plan = { point: { way: 'late', call: 'refund', at: 'executed', when: 'during' }, variant: 'comes back' }
 /** CardCom repeats no refund, and here there is none to repeat: nobody has paid. */
 const givenUp: Plan = {
@@ -41,6 +46,7 @@ const plans: Readonly<Record<GatewayName, readonly (readonly [Plan, endedAs: str
     [page, 'completed'],
     [givenUp, 'cancelled, nothing taken'],
     [look, 'refunded, and cancelled'],
+    [aside, 'refunded, and cancelled'],
   ],
 }
 
