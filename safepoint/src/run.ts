@@ -135,11 +135,13 @@ async function attemptOnce(
         return run.beforeGate ? [...run.beforeGate, gate] : [gate]
       },
     },
-    (tx) => {
+    async (tx) => {
       context.tx = tx
       const running = insideAtomic.run(true, () => operation.run(context, input))
-      // Computed here the fingerprint costs nothing: the handler's first statement is on its way.
       try {
+        // An adapter may gather what the handler asks in one go. Computed behind that the fingerprint costs nothing: its first
+        // statements are on their way.
+        await Promise.resolve()
         void run.fingerprint
       } catch (error) {
         // Nobody waits for this handler any more, and its failure must not end the process.
