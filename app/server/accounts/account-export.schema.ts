@@ -1,19 +1,9 @@
 import { z } from 'zod'
+import { postalAddress } from '../addresses/addresses.schema.ts'
+import { money } from '../catalog/catalog.schema.ts'
 import { locales } from './accounts.ts'
 
 const at = z.iso.datetime()
-const money = z.strictObject({ amount: z.int(), currency: z.string() })
-
-const orderAddress = z.strictObject({
-  name: z.string(),
-  line1: z.string(),
-  line2: z.string().optional(),
-  city: z.string(),
-  region: z.string().optional(),
-  postalCode: z.string(),
-  country: z.string(),
-  phone: z.string().optional(),
-})
 
 const payment = z.strictObject({
   id: z.string(),
@@ -38,8 +28,8 @@ const order = z.strictObject({
   note: z.string().optional(),
   fulfilment: z.string(),
   total: money,
-  shippingAddress: orderAddress,
-  billingAddress: orderAddress,
+  shippingAddress: postalAddress,
+  billingAddress: postalAddress,
   reservedUntil: at,
   createdAt: at,
   updatedAt: at,
@@ -89,7 +79,7 @@ export const accountExport = z.strictObject({
   ),
   passwordResets: z.array(z.strictObject({ askedAt: at, expiresAt: at, usedAt: at.optional() })),
   /** Deleted ones too, as long as they are kept. */
-  addresses: z.array(orderAddress.extend({ id: z.string(), createdAt: at, updatedAt: at, deletedAt: at.optional() })),
+  addresses: z.array(postalAddress.extend({ id: z.string(), createdAt: at, updatedAt: at, deletedAt: at.optional() })),
   wishlist: z.array(z.strictObject({ productId: z.string(), name: z.string(), addedAt: at })),
   /** The active one, and those that became orders. */
   carts: z.array(

@@ -35,8 +35,8 @@ export const addressChange = z.strictObject({
 
 export const addressRemoval = z.strictObject({ id: z.string().max(100) })
 
-export const address = z.strictObject({
-  id: z.string(),
+/** Where somebody lives; an order keeps a copy. */
+export const postalAddress = z.strictObject({
   name: z.string(),
   line1: z.string(),
   line2: z.string().optional(),
@@ -45,7 +45,8 @@ export const address = z.strictObject({
   postalCode: z.string(),
   country: z.string(),
   phone: z.string().optional(),
-  version: z.int(),
-}) satisfies z.ZodType<Address>
+})
+
+export const address = postalAddress.extend({ id: z.string(), version: z.int() }) satisfies z.ZodType<Address>
 
 export const addressPage = z.strictObject({ items: z.array(address), nextCursor: z.string().nullable() })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { text } from '../accounts/accounts.schema.ts'
-import { newAddress } from '../addresses/addresses.schema.ts'
+import { newAddress, postalAddress } from '../addresses/addresses.schema.ts'
 import { checkoutView, paymentView, viewPayment } from '../payments/payments.schema.ts'
 import { orderStatuses, type Order, type OrderChange, type OrderStatus } from './orders.ts'
 
@@ -46,17 +46,6 @@ export const refundOrderInput = z.strictObject({
   reason: text(500),
 })
 
-const address = z.object({
-  name: z.string(),
-  line1: z.string(),
-  line2: z.string().optional(),
-  city: z.string(),
-  region: z.string().optional(),
-  postalCode: z.string(),
-  country: z.string(),
-  phone: z.string().optional(),
-})
-
 export const orderView = z.object({
   id,
   cartId: id,
@@ -77,8 +66,8 @@ export const orderView = z.object({
     }),
   ),
   total: money,
-  shippingAddress: address,
-  billingAddress: address,
+  shippingAddress: postalAddress,
+  billingAddress: postalAddress,
   /** What to tell the customer where the status alone does not say it, in both languages. */
   notice: z.object({ en: z.string(), he: z.string() }).optional(),
   /** Until when stock is held for it while it is unpaid. */
