@@ -64,24 +64,24 @@ const replayableHeaders = new Set([
  * find that out, and every answer about it would be an error.
  */
 export function renderResult(result: unknown, head: ResponseHead, operation: AnyOperation): Rendered {
+  const body = Buffer.from(result === undefined ? '' : JSON.stringify(result))
+  if (operation.fresh && body[0] !== openingBrace) throw new TypeError(freshMessage)
+  return { state: 'succeeded', head: renderHead(head), body }
+}
+
+function renderHead({ status, headers: given }: ResponseHead): string | undefined {
+  if (status === undefined && given === undefined) return undefined
+  if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 299))
+    throw new TypeError(`A result is answered with a status from 200 to 299, not ${status}.`)
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(head.headers ?? {})) {
+  for (const [name, value] of Object.entries(given ?? {})) {
     if (!replayableHeaders.has(name.toLowerCase())) continue
     if (typeof value !== 'string' || /[^\t\x20-\x7e\x80-\xff]/.test(value))
       throw new TypeError(`The header ${name} has a value that HTTP cannot carry.`)
     headers[name.toLowerCase()] = value
   }
-  const { status } = head
-  if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 299))
-    throw new TypeError(`A result is answered with a status from 200 to 299, not ${status}.`)
-  const plain = status === undefined && Object.keys(headers).length === 0
-  const body = Buffer.from(result === undefined ? '' : JSON.stringify(result))
-  if (operation.fresh && body[0] !== openingBrace) throw new TypeError(freshMessage)
-  return {
-    state: 'succeeded',
-    head: plain ? undefined : JSON.stringify({ ...(status !== undefined && { status }), headers }),
-    body,
-  }
+  if (status === undefined && Object.keys(headers).length === 0) return undefined
+  return JSON.stringify({ ...(status !== undefined && { status }), headers })
 }
 
 const openingBrace = 0x7b
@@ -112,33 +112,31 @@ interface Owner {
   readonly scope: string
   readonly key: string
   readonly id: string
-  readonly actor: string | undefined
+  readonly actor: string | null | undefined
 }
 
 /** What a stored outcome answers. The caller has compared the fingerprint already. */
 export function answerOf(
-  stored: Rendered & Owner,
+  stored: Rendered,
+  owner: Owner,
   operation: AnyOperation,
   replayed: boolean,
 ): Answer<any> | Promise<Answer<any>> {
-  const identified: Identified = { key: stored.key, operationId: stored.id, name: operation.name, replayed }
+  const identified: Identified = { key: owner.key, operationId: owner.id, name: operation.name, replayed }
   if (stored.state === 'failed') return { ...identified, outcome: 'failed', error: JSON.parse(stored.body.toString()) }
-  if (operation.fresh) return freshAnswer(stored, operation, identified)
+  if (operation.fresh) return freshAnswer(stored, owner, operation, identified)
   return succeeded(stored, stored.body, operation, identified)
 }
 
 async function freshAnswer(
-  stored: Rendered & Owner,
+  stored: Rendered,
+  { scope, actor }: Owner,
   operation: AnyOperation,
   identified: Identified,
 ): Promise<Answer<any>> {
-  const { scope, actor, body } = stored
-  return succeeded(
-    stored,
-    addMembers(body, await operation.fresh!({ scope, actor, result: parseBody(body) })),
-    operation,
-    identified,
-  )
+  const { body } = stored
+  const members = await operation.fresh!({ scope, actor: actor ?? undefined, result: parseBody(body) })
+  return succeeded(stored, addMembers(body, members), operation, identified)
 }
 
 function succeeded(stored: Rendered, body: Buffer, operation: AnyOperation, identified: Identified): Answer<any> {
@@ -187,11 +185,7 @@ export async function answerFromRow(
         details: { state: row.state, operation: { key: row.key } },
       })
     }
-    return answerOf(
-      { ...stored(row, row.state), scope: row.scope, key: row.key, id: row.id, actor: row.actor ?? undefined },
-      operation,
-      true,
-    )
+    return answerOf(stored(row, row.state), row, operation, true)
   }
   throw inProgress(row.key, row.state)
 }

@@ -5,20 +5,19 @@ import type { AnyOperation } from './operation.ts'
 import type { Hold } from './hold.ts'
 import { maxKeyBytes, type CancelAnswer } from './protocol.ts'
 import type { CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
+import type { Run } from './run.ts'
 import type { StopSource } from './stop-source.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
-import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
+import type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
 
 /** One run of a key in this process; duplicates attach to it. */
 export interface Flight {
   readonly operation: AnyOperation
-  readonly scope: string
-  readonly key: string
-  readonly fingerprint: Uint8Array
+  readonly run: Run
   readonly stop: StopSource
   /** `performance.now()` at its start. */
   readonly startedAt: number
-  readonly promise: Promise<Answer<any>>
+  promise: Promise<Answer<any>>
   /** Callers that still wait. */
   attached: number
   /** `performance.now()` when the last of them gives up. */
@@ -92,11 +91,23 @@ export function checkClientKey(key: string): void {
 export const storable = (text: string): string => text.replaceAll('\0', '\uFFFD')
 
 /** Throws `input_invalid`, one entry a field. */
-export async function parseInput<Output>(schema: StandardSchema<any, Output>, input: unknown): Promise<Output> {
-  let result = schema['~standard'].validate(input)
-  if (result instanceof Promise) result = await result
+export function parseInput<Output>(schema: StandardSchema<any, Output>, input: unknown): Output | Promise<Output> {
+  const result = schema['~standard'].validate(input)
+  return result instanceof Promise ? result.then(valueOf) : valueOf(result)
+}
+
+function valueOf<Output>(result: SchemaResult<Output>): Output {
   if (!result.issues) return result.value
   throw engineError('input_invalid', 'The input is not valid.', { details: { errors: result.issues.map(issueOf) } })
+}
+
+/** What is made of an input by writing it as JSON. Throws `input_invalid` where that is not possible, as of a cycle. */
+export function inJson<T>(write: () => T): T {
+  try {
+    return write()
+  } catch (cause) {
+    throw engineError('input_invalid', 'The input cannot be said in JSON.', { cause })
+  }
 }
 
 function issueOf(issue: SchemaIssue): { path: string; message: string } {

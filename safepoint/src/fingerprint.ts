@@ -41,7 +41,14 @@ function sorted(value: unknown): string {
 }
 
 /** SHA-256 of an operation's name and canonical input: what tells "the same request again" from "another one" (I5). */
-export function fingerprint(name: string, input: unknown, ifMatch?: number): Buffer {
+export const fingerprint = (name: string, input: unknown, ifMatch?: number): Buffer =>
+  digest(spelling(name, input, ifMatch))
+
+/** What is hashed. Made before the input is handed to anybody who could change it. */
+export const spelling = (name: string, input: unknown, ifMatch: number | undefined): string =>
+  `${name}\n${ifMatch ?? ''}\n${canonicalJson(input ?? null)}`
+
+export function digest(spelled: string): Buffer {
   // By way of text: asked for bytes, Node takes twice as long.
-  return Buffer.from(hash('sha256', `${name}\n${ifMatch ?? ''}\n${canonicalJson(input ?? null)}`, 'binary'), 'binary')
+  return Buffer.from(hash('sha256', spelled, 'binary'), 'binary')
 }

@@ -75,7 +75,8 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   }
 
   const readStates = async () => {
-    const names = [...engine.flights.values(), ...engine.holds.values()].map(({ scope, key }) => ({ scope, key }))
+    const runs = [...engine.flights.values()].map(({ run }) => run)
+    const names = [...runs, ...engine.holds.values()].map(({ scope, key }) => ({ scope, key }))
     if (names.length === 0) return
     const { rows } = await engine.database.query<{ scope: string; key: string; state: State; epoch: number | null }>(
       findStates(names),

@@ -22,7 +22,7 @@ import { insideAtomic } from './inside-atomic.ts'
 import { defaultAttempts, sleep } from './retry.ts'
 import { postgresBus } from './signals/postgres.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
-import { startRun } from './start.ts'
+import { startInbox, startRun } from './start.ts'
 import { undo, undoOperationOf } from './undo-operation.ts'
 import { uuidv7 } from './uuid.ts'
 
@@ -137,7 +137,8 @@ export function createSafepoint<Tx>(options: SafepointOptions<Tx>): Safepoint<Tx
     watched: false,
     closing: closing.signal,
     holds: new Map(),
-    run: (operation, input, runOptions) => startRun(engine, operation, input, runOptions),
+    run: (operation, input, runOptions) =>
+      (operation.inbox ? startInbox : startRun)(engine, operation, input, runOptions),
     cancel: (scope, key, cancelOptions = {}) => cancel(engine, scope, key, cancelOptions),
     undo: (scope, key, undoOptions = {}) => undo(engine, scope, key, undoOptions),
     untilEnded: (scope, key, signal) => untilEnded(engine, scope, key, signal),

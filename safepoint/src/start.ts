@@ -1,16 +1,17 @@
 import { answerFromRow, inProgress, type Answer } from './answer.ts'
 import { sqlState, uniqueViolation } from './database.ts'
 import { drive, takeHold, type RecordedInput } from './durable.ts'
-import { nameOf, parseInput, topics, type Engine, type Flight } from './engine.ts'
+import { inJson, nameOf, parseInput, topics, type Engine, type Flight } from './engine.ts'
 import { engineError, isSafepointError } from './errors.ts'
 import { fingerprint } from './fingerprint.ts'
 import { isDurable, type AnyOperation, type DisconnectPolicy, type DurableOperation } from './operation.ts'
 import { untilEnded } from './operation-view.ts'
 import { findRow, translate } from './read-row.ts'
 import { longestTimer } from './retry.ts'
-import { runAtomic, type Run } from './run.ts'
+import { runAtomic } from './run-atomic.ts'
+import { Run } from './run.ts'
 import type { RunOptions } from './options.ts'
-import { cancelUnbegun, markUndone } from './sql/end-operation.ts'
+import { cancelUnbegun } from './sql/end-operation.ts'
 import { recordInboxConflict } from './sql/record-inbox-conflict.ts'
 import { startOperation } from './sql/start-operation.ts'
 import { StopSource } from './stop-source.ts'
@@ -19,17 +20,54 @@ import { uuidv7 } from './uuid.ts'
 
 const defaults = { atomicDeadline: 30_000, durableDeadline: 600_000, undoFor: 600_000, wait: 10_000 }
 
-/** Starts a run of a key; of an inbox operation, records what came under a known event id with another payload. */
-export async function startRun(
+/** Starts a run of a key, or attaches to the one that is under way in this process. */
+export function startRun(
   engine: Engine,
   operation: AnyOperation,
   input: unknown,
   options: RunOptions & { readonly undoes?: string },
 ): Promise<Answer<any>> {
+  const run = new Run(operation, options.key ?? uuidv7(), input, options)
+  const name = nameOf(run.scope, run.key)
+  const under = engine.flights.get(name)
+  if (under) {
+    if (Buffer.compare(under.run.fingerprint, run.fingerprint) !== 0) {
+      throw engineError('key_reused', 'This idempotency key was used for another request.', {
+        details: { operation: { key: run.key } },
+      })
+    }
+    return attach(engine, under, options, true)
+  }
+  const flight: Flight = {
+    operation,
+    run,
+    stop: new StopSource(),
+    startedAt: performance.now(),
+    promise: undefined as never,
+    attached: 0,
+    deadlineAt: 0,
+  }
+  engine.flights.set(name, flight)
+  flight.promise = isDurable(operation)
+    ? runDurable(engine, operation, run, flight, options)
+    : runAtomic(engine, operation, run, flight.stop)
+  // Before anybody is told, as nobody listens earlier.
+  const forget = () => void engine.flights.delete(name)
+  flight.promise.then(forget, forget)
+  return attach(engine, flight, options, false)
+}
+
+/** Of an inbox operation: records what came under a known event id with another payload. */
+export async function startInbox(
+  engine: Engine,
+  operation: AnyOperation,
+  input: unknown,
+  options: RunOptions,
+): Promise<Answer<any>> {
   try {
-    return await startOrAttach(engine, operation, input, options)
+    return await startRun(engine, operation, input, options)
   } catch (error) {
-    if (operation.inbox && options.key !== undefined && isSafepointError(error) && error.code === 'key_reused') {
+    if (options.key !== undefined && isSafepointError(error) && error.code === 'key_reused') {
       const payload = options.fingerprintOf ?? input
       const print = fingerprint(operation.name, payload, options.ifMatch)
       await engine.database.query(recordInboxConflict(options.scope, options.key, print, JSON.stringify(payload)))
@@ -40,75 +78,6 @@ export async function startRun(
     }
     throw error
   }
-}
-
-/** What is made of an input by writing it as JSON. Throws `input_invalid` where that is not possible, as of a cycle. */
-function inJson<T>(write: () => T): T {
-  try {
-    return write()
-  } catch (cause) {
-    throw engineError('input_invalid', 'The input cannot be said in JSON.', { cause })
-  }
-}
-
-/** Starts a run of a key, or attaches to the one that is under way in this process. */
-async function startOrAttach(
-  engine: Engine,
-  operation: AnyOperation,
-  input: unknown,
-  options: RunOptions & { readonly undoes?: string },
-): Promise<Answer<any>> {
-  const key = options.key ?? uuidv7()
-  const { scope } = options
-  let print: Buffer | undefined
-  const fingerprintOnce = (): Buffer =>
-    (print ??= inJson(() => fingerprint(operation.name, options.fingerprintOf ?? input, options.ifMatch)))
-  const name = nameOf(scope, key)
-  const under = engine.flights.get(name)
-  if (under) {
-    if (Buffer.compare(under.fingerprint, fingerprintOnce()) !== 0) {
-      return Promise.reject(
-        engineError('key_reused', 'This idempotency key was used for another request.', {
-          details: { operation: { key } },
-        }),
-      )
-    }
-    return attach(engine, under, options, true)
-  }
-  const run: Run = {
-    scope,
-    key,
-    keyGiven: options.key !== undefined,
-    id: uuidv7(),
-    actor: options.actor,
-    get fingerprint() {
-      return fingerprintOnce()
-    },
-    input,
-    ifMatch: options.ifMatch,
-    lookUpFirst: (options.retryAttempt ?? 0) > 0 || operation.lookUpFirst === true || operation.inbox === true,
-    ...(options.undoes !== undefined && { beforeGate: [markUndone(scope, options.undoes, key)] }),
-  }
-  const flight: { -readonly [K in keyof Flight]: Flight[K] } = {
-    operation,
-    scope,
-    key,
-    get fingerprint() {
-      return fingerprintOnce()
-    },
-    stop: new StopSource(),
-    startedAt: performance.now(),
-    promise: undefined as never,
-    attached: 0,
-    deadlineAt: 0,
-  }
-  engine.flights.set(name, flight)
-  flight.promise = (
-    isDurable(operation)
-      ? runDurable(engine, operation, run, flight, options)
-      : runAtomic(engine, operation, run, flight.stop)
-  ).finally(() => engine.flights.delete(name))
-  return attach(engine, flight, options, false)
 }
 
 /**
@@ -153,7 +122,7 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
     }
     const giveUp = () => {
       end()
-      if (late) reject(inProgress(flight.key, 'running'))
+      if (late) reject(inProgress(flight.run.key, 'running'))
       else resolve(pendingAnswer(engine, flight))
     }
     const timer = durable ? setTimeout(giveUp, limit) : deadline
@@ -178,23 +147,22 @@ function attach(engine: Engine, flight: Flight, options: RunOptions, late: boole
 
 /** The answer of another's run. What is `fresh` is minted for each answer, so that nobody is given another's. */
 async function replayOf(engine: Engine, flight: Flight, answer: Answer<any>): Promise<Answer<any>> {
-  const { scope, key, operation } = flight
+  const { run, operation } = flight
   if (answer.outcome === 'succeeded' && operation.fresh) {
-    const row = await findRow(engine, scope, key)
-    if (row) return answerFromRow(row, flight.fingerprint, operation)
+    const row = await findRow(engine, run.scope, run.key)
+    if (row) return answerFromRow(row, run.fingerprint, operation)
   }
   return answer.replayed ? answer : { ...answer, replayed: true }
 }
 
-async function pendingAnswer(engine: Engine, flight: Flight): Promise<Answer<any>> {
-  const row = await findRow(engine, flight.scope, flight.key).catch(() => undefined)
-  if (!row) throw inProgress(flight.key, 'running')
-  if (row.state !== 'running' && row.state !== 'undoing')
-    return answerFromRow(row, flight.fingerprint, flight.operation)
+async function pendingAnswer(engine: Engine, { run, operation }: Flight): Promise<Answer<any>> {
+  const row = await findRow(engine, run.scope, run.key).catch(() => undefined)
+  if (!row) throw inProgress(run.key, 'running')
+  if (row.state !== 'running' && row.state !== 'undoing') return answerFromRow(row, run.fingerprint, operation)
   return {
     key: row.key,
     operationId: row.id,
-    name: flight.operation.name,
+    name: operation.name,
     replayed: false,
     outcome: 'pending',
     state: row.state,
@@ -205,7 +173,7 @@ async function pendingAnswer(engine: Engine, flight: Flight): Promise<Answer<any
 function abandoned(engine: Engine, flight: Flight, policy: DisconnectPolicy): void {
   if (policy === 'finish' || flight.operation.uncancellable) return
   engine.log.info(
-    { operation: flight.operation.name, key: flight.key, reason: 'client_disconnect' },
+    { operation: flight.operation.name, key: flight.run.key, reason: 'client_disconnect' },
     'the client has gone',
   )
   if (!isDurable(flight.operation)) {
@@ -218,13 +186,13 @@ function abandoned(engine: Engine, flight: Flight, policy: DisconnectPolicy): vo
   }
   void leaveDurable(engine, flight, policy).catch((error: unknown) =>
     engine.log.warn(
-      { operation: flight.operation.name, key: flight.key, err: error },
+      { operation: flight.operation.name, key: flight.run.key, err: error },
       'the disconnect could not be acted on; the operation goes on',
     ),
   )
 }
 
-async function leaveDurable(engine: Engine, { scope, key }: Flight, policy: DisconnectPolicy): Promise<void> {
+async function leaveDurable(engine: Engine, { run: { scope, key } }: Flight, policy: DisconnectPolicy): Promise<void> {
   if (!engine.holds.has(nameOf(scope, key))) return
   if (policy === 'cancel') {
     await engine.cancel(scope, key, { reason: 'client_disconnect' })
@@ -296,7 +264,13 @@ async function startOrJoin(
     if (!row) throw unlessSent(run, error)
     if (row.id !== run.id) return untilAnswered(engine, operation, run)
   }
-  const hold = takeHold(engine, operation, { ...run, actor: run.actor ?? null, epoch: 1, input }, sentAt)
+  const { id, fingerprint } = run
+  const hold = takeHold(
+    engine,
+    operation,
+    { scope, key, id, fingerprint, actor: run.actor ?? null, epoch: 1, input },
+    sentAt,
+  )
   // The client may have gone while the row was being written.
   if (flight.attached === 0) {
     const policy = policyOf(operation, options)

@@ -66,6 +66,16 @@ const fresh = defineOperation({
   fresh: () => ({ token: crypto.randomUUID() }),
   run: async () => ({ user: 'u1' }),
 })
+const sorting = defineOperation({
+  name: 'thing.sort',
+  input: anything,
+  keep: 'a test',
+  async run(ctx, input: { id: string; tags: string[] }) {
+    input.tags.sort()
+    await ctx.tx.query('insert into thing (id) values ($1::text)', [input.id])
+    return { id: input.id }
+  },
+})
 const cheat = defineOperation({
   name: 'thing.cheat',
   input: anything,
@@ -100,6 +110,7 @@ const { safepoint, sql, another } = await testEngine([
   counter,
   undoable,
   fresh,
+  sorting,
   cheat,
 ])
 const count = async (id: string) => (await sql('select 1 from thing where id = $1', [id])).length
@@ -179,6 +190,15 @@ describe('an atomic operation', () => {
     await expect(safepoint.run(insert, { id: key, effect: 5 } as never, { scope: 'a', key })).rejects.toMatchObject({
       code: 'key_reused',
     })
+  })
+
+  it('I5: a handler that changes its input does not change what was asked', async () => {
+    const key = unique()
+    const input = () => ({ id: key, tags: ['b', 'a'] })
+    await safepoint.run(sorting, input(), { scope: 'a', key })
+    for (const retryAttempt of [0, 1]) {
+      expect(await safepoint.run(sorting, input(), { scope: 'a', key, retryAttempt })).toMatchObject({ replayed: true })
+    }
   })
 
   it('a throw rolls back and frees the key', async () => {

@@ -22,8 +22,7 @@ export function watchSilence(limit: number) {
     expectAnswer(client: PgClient): () => void {
       const one = { client, until: performance.now() + limit }
       waiting.add(one)
-      timer ??= setInterval(look, Math.min(1000, limit / 10))
-      timer.unref?.()
+      timer ??= setInterval(look, Math.min(1000, limit / 10)).unref()
       return () => void waiting.delete(one)
     },
   }

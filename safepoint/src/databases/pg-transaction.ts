@@ -3,6 +3,7 @@ import {
   type Result,
   type SqlTransaction,
   type Statement,
+  type StopSignal,
   type TransactionEnd,
   type TransactionOptions,
 } from '../database.ts'
@@ -20,216 +21,220 @@ interface Opening {
   readonly stopRunning: (pid: number) => Promise<void>
 }
 
-export interface OpenTransaction {
-  run<T>(
-    options: TransactionOptions<T>,
-    work: (tx: SqlTransaction) => Promise<T>,
-  ): Promise<{ readonly end: TransactionEnd<T>; readonly reusable: boolean }>
-}
-
 interface Asked {
   readonly statement: WireStatement
   readonly resolve: (result: Result<any>) => void
   readonly reject: (error: unknown) => void
 }
 
-type Interruption = { readonly interrupted: true; readonly reason: unknown }
+type Outcome<T> =
+  | { readonly value: T }
+  | { readonly error: unknown }
+  | { readonly interrupted: true; readonly reason: unknown }
+
+interface Ended<T> {
+  readonly end: TransactionEnd<T>
+  readonly reusable: boolean
+}
 
 /** How long a statement may take to notice that it is to stop before its connection is given up, in milliseconds. */
 const stopPatience = 5000
 
-/** One transaction on one pipelined connection. BEGIN waits for the first statement, so that both travel together. */
-export function openTransaction(client: PgClient, opening: Opening): OpenTransaction {
-  let begun = false
+/**
+ * One transaction on one pipelined connection. BEGIN waits for the first statement, so that both travel together. A class, because
+ * the closures of a function that keeps all this are made anew for each transaction.
+ */
+export class PgTransaction {
+  readonly #client: PgClient
+  readonly #opening: Opening
+  #begun = false
   /** BEGIN has been answered. */
-  let open = false
-  let held: Asked[] = []
-  let unsettled = 0
-  let closed = false
-  let beginning: unknown
-  let backendPid = opening.prepared ? client.processID : undefined
-  let onIdle: (() => void) | undefined
-  let broken: unknown
+  #open = false
+  #closed = false
+  #held: Asked[] = []
+  #unsettled = 0
+  #onIdle: (() => void) | undefined
+  #backendPid: number | null | undefined
+  /** Why BEGIN failed, or what went with it. */
+  #beginning: unknown
+  /** Why the connection is of no more use. */
+  #broken: unknown
 
-  const send = (
+  constructor(client: PgClient, opening: Opening) {
+    this.#client = client
+    this.#opening = opening
+    this.#backendPid = opening.prepared ? client.processID : undefined
+  }
+
+  /** Never throws: see {@link TransactionEnd}. `reusable`: another transaction may have the connection. */
+  async run<T>(options: TransactionOptions<T>, work: (tx: SqlTransaction) => Promise<T>): Promise<Ended<T>> {
+    const { signal } = options
+    const outcome = await this.#outcomeOf(work, signal)
+    this.#closed = true
+    if ('interrupted' in outcome) return this.#rolledBack(outcome.reason, true)
+    if ('error' in outcome) return this.#rolledBack(outcome.error)
+    if (this.#unsettled > 0)
+      return this.#rolledBack(
+        new Error('The handler returned before all of its statements were answered: await each of them.'),
+      )
+    if (signal?.aborted) return this.#rolledBack(signal.reason, true)
+    if (this.#begun && this.#client.getTransactionStatus?.() === 'I') {
+      return this.#rolledBack(
+        new Error('The handler ended its transaction by itself; what it committed is not protected.'),
+      )
+    }
+    let last: readonly Statement[] | 'rollback'
+    try {
+      last = options.last?.(outcome.value) ?? []
+    } catch (error) {
+      return this.#rolledBack(error)
+    }
+    return last === 'rollback' ? this.#rolledBack(undefined) : this.#commit(outcome.value, last)
+  }
+
+  /** How the work ended, or that it is to stop: then it is not waited for. */
+  #outcomeOf<T>(work: (tx: SqlTransaction) => Promise<T>, signal: StopSignal | undefined): Promise<Outcome<T>> {
+    if (signal?.aborted) return Promise.resolve({ interrupted: true, reason: signal.reason })
+    const tx: SqlTransaction = {
+      query: <Row>(statement: Statement | string, values?: readonly unknown[]) =>
+        this.#ask<Row>(typeof statement === 'string' ? { text: statement, values: values ?? [] } : statement),
+    }
+    return new Promise((resolve) => {
+      const onAbort = () => resolve({ interrupted: true, reason: signal?.reason })
+      signal?.addEventListener('abort', onAbort, { once: true })
+      const settle = (outcome: Outcome<T>) => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve(outcome)
+      }
+      try {
+        work(tx).then(
+          (value) => settle({ value }),
+          (error: unknown) => settle({ error }),
+        )
+      } catch (error) {
+        settle({ error })
+      }
+    })
+  }
+
+  #ask<Row>(statement: Statement): Promise<Result<Row>> {
+    if (this.#closed) return Promise.reject(new Error(closedMessage))
+    if (isTransactionControl(statement.text)) {
+      return Promise.reject(new Error("A handler cannot begin, commit or roll back: its transaction is the engine's."))
+    }
+    return new Promise((resolve, reject) => {
+      const asked: Asked = { statement: wire(statement, this.#opening.prepared), resolve, reject }
+      if (this.#open) return this.#sendOne(asked)
+      this.#unsettled++
+      if (this.#held.push(asked) === 1 && !this.#begun) void thisTick.then(() => this.#sendOpening())
+    })
+  }
+
+  #send(
     statements: readonly WireStatement[],
     settle: (error: Error | undefined, results: Result[]) => void,
     silence?: SilenceWatch,
-  ) => {
-    unsettled++
+  ): void {
+    this.#unsettled++
     const settleOne = (error: Error | undefined, results: Result[]) => {
-      unsettled--
-      if (error && (sqlState(error) === undefined || fatal(error))) broken ??= error
+      this.#unsettled--
+      if (error && (sqlState(error) === undefined || fatal(error))) this.#broken ??= error
       settle(error, results)
-      if (unsettled === 0) onIdle?.()
+      if (this.#unsettled === 0) this.#onIdle?.()
     }
-    sendFlight(opening.driver, client, statements, settleOne, silence)
-  }
-  /** BEGIN and what goes first, to be sent together with `statements`. */
-  const opened = (statements: readonly WireStatement[]): readonly WireStatement[] => {
-    begun = true
-    return opening.opening.concat(statements)
-  }
-  const noteOpening = (error: Error | undefined, results: Result[]) => {
-    if (error && results.length < opening.opening.length) beginning ??= error
-    backendPid ??= results[1]?.rows?.[0]?.backend_pid
+    sendFlight(this.#opening.driver, this.#client, statements, settleOne, silence)
   }
 
-  const sendOne = ({ statement, resolve, reject }: Asked) =>
-    send([statement], (error, results) => (error ? reject(error) : resolve(results[0]!)))
+  #sendOne({ statement, resolve, reject }: Asked): void {
+    this.#send([statement], (error, results) => (error ? reject(error) : resolve(results[0]!)))
+  }
 
   /**
    * What was asked in one go leaves with BEGIN; what is asked later waits until BEGIN is answered. Sent behind it with a Sync of its
    * own it would commit by itself where BEGIN failed, and overtake the first statement where the connection knows neither.
    */
-  const sendOpening = () => {
-    const first = held
-    held = []
-    unsettled -= first.length
-    if (closed) return first.forEach(({ reject }) => reject(new Error(closedMessage)))
-    const statements = opened(first.map(({ statement }) => statement))
-    send(statements, (error, results) => {
-      noteOpening(error, results)
+  #sendOpening(): void {
+    const first = this.#takeHeld()
+    if (this.#closed) return first.forEach(({ reject }) => reject(new Error(closedMessage)))
+    this.#begun = true
+    const { opening } = this.#opening
+    const statements = [...opening]
+    for (const { statement } of first) statements.push(statement)
+    this.#send(statements, (error, results) => {
+      if (error && results.length < opening.length) this.#beginning ??= error
+      this.#backendPid ??= results[1]?.rows?.[0]?.backend_pid
       first.forEach(({ resolve, reject }, n) => {
-        const result = results[opening.opening.length + n]
+        const result = results[opening.length + n]
         if (result) resolve(result)
         else reject(error)
       })
-      open = true
-      const refused = beginning ?? (closed ? new Error(closedMessage) : undefined)
-      unsettled -= held.length
-      for (const one of held) {
-        if (refused) one.reject(refused)
-        else sendOne(one)
+      this.#open = true
+      const refused = this.#beginning ?? (this.#closed ? new Error(closedMessage) : undefined)
+      for (const asked of this.#takeHeld()) {
+        if (refused) asked.reject(refused)
+        else this.#sendOne(asked)
       }
-      held = []
     })
   }
 
-  const tx: SqlTransaction = {
-    query<Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<Row>> {
-      const asked: Statement = typeof statement === 'string' ? { text: statement, values: values ?? [] } : statement
-      if (closed) return Promise.reject(new Error(closedMessage))
-      if (isTransactionControl(asked.text)) {
-        return Promise.reject(
-          new Error("A handler cannot begin, commit or roll back: its transaction is the engine's."),
-        )
-      }
-      return new Promise((resolve, reject) => {
-        const one: Asked = { statement: wire(asked, opening.prepared), resolve, reject }
-        if (open) return sendOne(one)
-        unsettled++
-        if (held.push(one) === 1 && !begun) void thisTick.then(sendOpening)
-      })
-    },
+  #takeHeld(): readonly Asked[] {
+    const held = this.#held
+    this.#held = []
+    this.#unsettled -= held.length
+    return held
   }
 
-  const idle = () =>
-    unsettled === 0 ? Promise.resolve() : new Promise<void>((resolve) => (onIdle = () => unsettled === 0 && resolve()))
-
-  /** Stops what runs, rolls back, and says whether the connection may be used again: only when all of it was answered. */
-  const rollBack = async (): Promise<boolean> => {
-    if (!begun) return broken === undefined
-    const drained = idle().then(() => true)
-    if (unsettled > 0 && backendPid != null) {
-      const deadline = performance.now() + stopPatience
-      while (performance.now() < deadline && broken === undefined) {
-        // The request may arrive between two statements: ask again until everything sent has been answered.
-        await opening.stopRunning(backendPid).catch(() => undefined)
-        if (await Promise.race([drained, delay(25).then(() => false)])) break
-      }
-      if (unsettled > 0) return false
-    } else {
-      await drained
-    }
-    if (broken !== undefined) return false
-    return new Promise((resolve) => {
-      const silent = setTimeout(() => resolve(false), stopPatience)
-      send([rollback], (error) => {
-        clearTimeout(silent)
-        resolve(!error && broken === undefined)
-      })
-    })
-  }
-
-  const commit = async <T>(
-    value: T,
-    statements: readonly Statement[],
-  ): Promise<{ end: TransactionEnd<T>; reusable: boolean }> => {
-    const last = statements
-      .map((statement) => wire(statement, opening.prepared))
-      .concat(opening.prepared ? namedCommit : plainCommit)
-    const ahead = begun ? 0 : opening.opening.length
+  async #commit<T>(value: T, last: readonly Statement[]): Promise<Ended<T>> {
+    const { prepared, opening, silence } = this.#opening
+    const statements = this.#begun ? [] : [...opening]
+    const ahead = statements.length
+    for (const statement of last) statements.push(wire(statement, prepared))
+    statements.push(prepared ? namedCommit : plainCommit)
+    this.#begun = true
     const [error, results] = await new Promise<[Error | undefined, Result[]]>((resolve) =>
-      send(begun ? last : opened(last), (error, results) => resolve([error, results]), opening.silence),
+      this.#send(statements, (error, results) => resolve([error, results]), silence),
     )
     const tag = error ? undefined : results.at(-1)?.command
     if (tag === 'COMMIT') return { end: { end: 'committed', value, results: results.slice(ahead, -1) }, reusable: true }
     if (error && (sqlState(error) === undefined || fatal(error)))
       return { end: { end: 'unknown', error }, reusable: false }
     // Refused, by a statement or by COMMIT itself: nothing is committed. Behind one Sync the COMMIT was skipped, so say ROLLBACK.
-    const reusable = await rollBack()
-    return {
-      end: {
-        end: 'rolled back',
-        error: error ?? new Error('The transaction had been aborted by a failed statement.'),
-        interrupted: false,
-      },
-      reusable,
-    }
+    return this.#rolledBack(error ?? new Error('The transaction had been aborted by a failed statement.'))
   }
 
-  return {
-    async run(options, work) {
-      const { signal } = options
-      const outcome = await new Promise<{ value: any } | { error: unknown } | Interruption>((resolve) => {
-        if (signal?.aborted) return resolve({ interrupted: true, reason: signal.reason })
-        const onAbort = () => resolve({ interrupted: true, reason: signal?.reason })
-        signal?.addEventListener('abort', onAbort, { once: true })
-        const settle = (outcome: { value: any } | { error: unknown }) => {
-          signal?.removeEventListener('abort', onAbort)
-          resolve(outcome)
-        }
-        try {
-          work(tx).then(
-            (value) => settle({ value }),
-            (error) => settle({ error }),
-          )
-        } catch (error) {
-          settle({ error })
-        }
+  async #rolledBack(error: unknown, interrupted = false): Promise<Ended<never>> {
+    const reusable = await this.#rollBack()
+    return { end: { end: 'rolled back', error: this.#beginning ?? error, interrupted }, reusable }
+  }
+
+  /** Stops what runs, rolls back, and says whether the connection may be used again: only when all of it was answered. */
+  async #rollBack(): Promise<boolean> {
+    if (!this.#begun) return this.#broken === undefined
+    const drained = this.#idle().then(() => true)
+    if (this.#unsettled > 0 && this.#backendPid != null) {
+      const deadline = performance.now() + stopPatience
+      while (performance.now() < deadline && this.#broken === undefined) {
+        // The request may arrive between two statements: ask again until everything sent has been answered.
+        await this.#opening.stopRunning(this.#backendPid).catch(() => undefined)
+        if (await Promise.race([drained, delay(25).then(() => false)])) break
+      }
+      if (this.#unsettled > 0) return false
+    } else {
+      await drained
+    }
+    if (this.#broken !== undefined) return false
+    return new Promise((resolve) => {
+      const silent = setTimeout(() => resolve(false), stopPatience)
+      this.#send([rollback], (error) => {
+        clearTimeout(silent)
+        resolve(!error && this.#broken === undefined)
       })
-      closed = true
-      const rolledBack = async (error: unknown, interrupted: boolean) => {
-        const reusable = await rollBack()
-        return { end: { end: 'rolled back', error: beginning ?? error, interrupted } as const, reusable }
-      }
-      if ('interrupted' in outcome) return rolledBack(outcome.reason, true)
-      if ('error' in outcome) return rolledBack(outcome.error, false)
-      if (unsettled > 0)
-        return rolledBack(
-          new Error('The handler returned before all of its statements were answered: await each of them.'),
-          false,
-        )
-      if (signal?.aborted) return rolledBack(signal.reason, true)
-      if (begun && client.getTransactionStatus?.() === 'I') {
-        return rolledBack(
-          new Error('The handler ended its transaction by itself; what it committed is not protected.'),
-          false,
-        )
-      }
-      let last: readonly Statement[] | 'rollback'
-      try {
-        last = options.last?.(outcome.value) ?? []
-      } catch (error) {
-        return rolledBack(error, false)
-      }
-      if (last === 'rollback') {
-        const reusable = await rollBack()
-        return { end: { end: 'rolled back', error: undefined, interrupted: false }, reusable }
-      }
-      return commit(outcome.value, last)
-    },
+    })
+  }
+
+  #idle(): Promise<void> {
+    if (this.#unsettled === 0) return Promise.resolve()
+    return new Promise((resolve) => (this.#onIdle = () => this.#unsettled === 0 && resolve()))
   }
 }
 
@@ -243,23 +248,28 @@ const rollback: WireStatement = { text: 'rollback' }
 const controlWord =
   /^(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i
 
+/** What their first letters may be: most statements begin with another, and no pattern is needed. */
+const controlLetters: ReadonlySet<number> = new Set(Buffer.from('abcepsrABCEPSR'))
+const [semicolon, dash, slash] = Buffer.from(';-/')
+
 /** Whether a statement ends or begins a transaction, behind any white space, empty statements and comments, which PostgreSQL nests. */
 function isTransactionControl(text: string): boolean {
   let at = 0
   for (;;) {
-    while (/[\s;]/.test(text.charAt(at))) at++
-    if (text.startsWith('--', at)) {
+    let code = text.charCodeAt(at)
+    while (code <= 0x20 || code === semicolon) code = text.charCodeAt(++at)
+    if (code === dash && text.startsWith('--', at)) {
       const length = text.slice(at).search(/[\n\r]/)
       if (length < 0) return false
       at += length
-    } else if (text.startsWith('/*', at)) {
+    } else if (code === slash && text.startsWith('/*', at)) {
       let depth = 0
       do {
         const [open, close] = [text.startsWith('/*', at), text.startsWith('*/', at)]
         depth += open ? 1 : close ? -1 : 0
         at += open || close ? 2 : 1
       } while (depth > 0 && at < text.length)
-    } else return controlWord.test(at === 0 ? text : text.slice(at))
+    } else return controlLetters.has(code) && controlWord.test(at === 0 ? text : text.slice(at))
   }
 }
 

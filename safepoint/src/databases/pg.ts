@@ -13,7 +13,7 @@ import { listenWith } from './pg-listen.ts'
 import { wire, type PgClient, type PgDriver, type PgPool, type WireStatement } from './pg-driver.ts'
 import { sendFlight } from './pg-flight.ts'
 import { watchSilence } from './pg-silence.ts'
-import { openTransaction, type OpenTransaction } from './pg-transaction.ts'
+import { PgTransaction } from './pg-transaction.ts'
 
 export interface PgDatabaseOptions {
   readonly driver: PgDriver
@@ -170,14 +170,13 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
   ): Promise<TransactionEnd<T>> => {
     const { pool, first } = options.urgent ? urgent : work
     const client = await connect(pool)
-    const open: OpenTransaction = openTransaction(client, {
+    const { end, reusable } = await new PgTransaction(client, {
       driver,
       prepared,
       silence: options.urgent ? undefined : silence,
       opening: openingOf(options, first),
       stopRunning,
-    })
-    const { end, reusable } = await open.run(options, run)
+    }).run(options, run)
     client.release(reusable ? undefined : true)
     return end
   }
