@@ -217,15 +217,16 @@ describe('a signal', () => {
 
   it('I9: whose listener throws does not keep a cancel from being told', async () => {
     const warned: unknown[] = []
-    const warn = (warning: Error) => void warned.push(warning.message)
-    process.on('warning', warn)
+    const printing = process.listeners('warning')
+    process.removeAllListeners('warning').on('warning', (warning) => warned.push(warning.message))
     const forget = safepoint.bus.subscribe('sp:cancel', () => {
       throw new Error('a listener of the application')
     })
     expect(await safepoint.cancel('a', unique())).toMatchObject({ outcome: 'cancelled' })
     forget()
     await until(() => warned.includes('a listener of the application'))
-    process.off('warning', warn)
+    process.removeAllListeners('warning')
+    for (const listener of printing) process.on('warning', listener)
   })
 })
 
