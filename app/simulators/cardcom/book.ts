@@ -1,15 +1,5 @@
+import { netAmounts, netsOf, type NetAmount } from '../net-amounts.ts'
 import { ok, onTheWire, pageOnTheWire, type Page, type Transaction } from './objects.ts'
-
-/** What was taken and given back under one name, in hundredths of `coinId`. */
-export interface NetAmount {
-  readonly coinId: number
-  /** Charges that succeeded: more than one is a double charge. */
-  readonly charges: number
-  readonly charged: number
-  readonly refunds: number
-  readonly refunded: number
-  readonly net: number
-}
 
 /**
  * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
@@ -36,35 +26,23 @@ export function createBook(): Book {
     [...transactions.values()].filter((one) => one.refundOf === charge.id && one.responseCode === ok)
   const sumOf = (some: readonly Transaction[]) => some.reduce((total, one) => total + one.amount, 0)
 
-  function sum(nameOf: (charge: Transaction) => string | null): Record<string, NetAmount> {
-    const found = Object.create(null) as Record<string, NetAmount>
-    for (const charge of transactions.values()) {
-      const name = nameOf(charge)
-      if (name === null || charge.isRefund || charge.responseCode !== ok) continue
-      const { coinId } = charge
-      const before = found[name] ?? { coinId, charges: 0, charged: 0, refunds: 0, refunded: 0, net: 0 }
-      const given = refundsOf(charge)
-      const refunded = sumOf(given)
-      found[name] = {
-        coinId,
-        charges: before.charges + 1,
-        charged: before.charged + charge.amount,
-        refunds: before.refunds + given.length,
-        refunded: before.refunded + refunded,
-        net: before.net + charge.amount - refunded,
-      }
-    }
-    return found
-  }
+  const sum = (nameOf: (charge: Transaction) => string | null) =>
+    netAmounts(
+      [...transactions.values()]
+        .filter((one) => !one.isRefund && one.responseCode === ok)
+        .map((charge) => ({
+          name: nameOf(charge) ?? undefined,
+          currency: String(charge.coinId),
+          amount: charge.amount,
+          refunds: refundsOf(charge).map(({ amount }) => amount),
+        })),
+    )
 
   return {
     pages,
     transactions,
     net: (name) => sum((charge) => charge[name]),
-    total: () =>
-      Object.fromEntries(
-        Object.entries(sum(({ coinId }) => String(coinId))).map(([coin, { net }]) => [coin, net] as const),
-      ),
+    total: () => netsOf(sum(({ coinId }) => String(coinId))),
     left: (charge) => charge.amount - sumOf(refundsOf(charge)),
     clear() {
       pages.clear()

@@ -37,7 +37,7 @@ describe('LowProfile', () => {
       TranzactionInfo: { ResponseCode: 0, Amount: 10.5, CoinId: 1, TerminalNumber: 1000, IsRefund: false },
     })
     expect(cardcom.book.net('order')).toEqual({
-      Z12332X: { coinId: 1, charges: 1, charged: 1050, refunds: 0, refunded: 0, net: 1050 },
+      Z12332X: { currency: '1', charges: 1, charged: 1050, refunds: 0, refunded: 0, net: 1050 },
     })
   })
 

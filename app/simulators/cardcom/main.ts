@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { endWithParent } from '../end-with-parent.ts'
 import { startCardcomSimulator } from './start-cardcom-simulator.ts'
 
 /**
@@ -27,13 +28,4 @@ const simulator = await startCardcomSimulator({
   reportDeclines: values['report-declines'],
 })
 process.stdout.write(`${JSON.stringify({ name: 'cardcom', url: simulator.url })}\n`)
-
-let closing = false
-function end(): void {
-  if (closing) return
-  closing = true
-  void simulator.close().then(() => process.exit(0))
-}
-process.on('SIGTERM', end)
-process.on('SIGINT', end)
-if (values['with-parent']) process.stdin.resume().on('end', end)
+endWithParent(simulator, values['with-parent'])

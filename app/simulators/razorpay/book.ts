@@ -1,3 +1,4 @@
+import { netAmounts, netsOf, type NetAmount } from '../net-amounts.ts'
 import {
   newId,
   onTheWire,
@@ -8,18 +9,6 @@ import {
   type RazorpayEvent,
   type Refund,
 } from './objects.ts'
-
-/** What was taken and given back under one name, in subunits of `currency`. */
-export interface NetAmount {
-  readonly currency: string
-  /** Captured payments: more than one is a double charge. */
-  readonly charges: number
-  readonly charged: number
-  /** Refunds of captured payments that did not fail. */
-  readonly refunds: number
-  readonly refunded: number
-  readonly net: number
-}
 
 /**
  * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
@@ -46,26 +35,19 @@ export function createBook(): Book {
   const refunds = new Map<string, Refund>()
   const events = new Map<string, RazorpayEvent>()
 
-  function sum(nameOf: (payment: Payment) => string | undefined): Record<string, NetAmount> {
-    const found = Object.create(null) as Record<string, NetAmount>
-    for (const payment of payments.values()) {
-      const name = nameOf(payment)
-      if (name === undefined || !payment.captured) continue
-      const { currency } = payment
-      const before = found[name] ?? { currency, charges: 0, charged: 0, refunds: 0, refunded: 0, net: 0 }
-      const given = [...refunds.values()].filter((one) => one.payment_id === payment.id && one.status !== 'failed')
-      const refunded = given.reduce((total, refund) => total + refund.amount, 0)
-      found[name] = {
-        currency,
-        charges: before.charges + 1,
-        charged: before.charged + payment.amount,
-        refunds: before.refunds + given.length,
-        refunded: before.refunded + refunded,
-        net: before.net + payment.amount - refunded,
-      }
-    }
-    return found
-  }
+  const sum = (nameOf: (payment: Payment) => string | undefined) =>
+    netAmounts(
+      [...payments.values()]
+        .filter(({ captured }) => captured)
+        .map((payment) => ({
+          name: nameOf(payment),
+          currency: payment.currency,
+          amount: payment.amount,
+          refunds: [...refunds.values()]
+            .filter((one) => one.payment_id === payment.id && one.status !== 'failed')
+            .map(({ amount }) => amount),
+        })),
+    )
 
   return {
     orders,
@@ -74,8 +56,7 @@ export function createBook(): Book {
     refunds,
     events,
     net: (note) => sum((payment) => orders.get(payment.order_id)?.notes[note]),
-    total: () =>
-      Object.fromEntries(Object.entries(sum(({ currency }) => currency)).map(([currency, { net }]) => [currency, net])),
+    total: () => netsOf(sum(({ currency }) => currency)),
     clear() {
       for (const map of [orders, captureModes, payments, refunds, events]) map.clear()
     },

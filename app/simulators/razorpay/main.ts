@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { endWithParent } from '../end-with-parent.ts'
 import { startRazorpaySimulator } from './start-razorpay-simulator.ts'
 
 /**
@@ -27,13 +28,4 @@ const simulator = await startRazorpaySimulator({
   ...(values['webhook-url'] === undefined ? {} : { webhookUrl: values['webhook-url'] }),
 })
 process.stdout.write(`${JSON.stringify({ name: 'razorpay', url: simulator.url })}\n`)
-
-let closing = false
-function end(): void {
-  if (closing) return
-  closing = true
-  void simulator.close().then(() => process.exit(0))
-}
-process.on('SIGTERM', end)
-process.on('SIGINT', end)
-if (values['with-parent']) process.stdin.resume().on('end', end)
+endWithParent(simulator, values['with-parent'])

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { endWithParent } from '../end-with-parent.ts'
 import { startSmtpSimulator } from './start-smtp-simulator.ts'
 
 /**
@@ -23,13 +24,4 @@ const simulator = await startSmtpSimulator({
   ...(user !== undefined && pass !== undefined && { credentials: { user, pass } }),
 })
 process.stdout.write(`${JSON.stringify({ name: 'smtp', url: simulator.url, smtpUrl: simulator.smtpUrl })}\n`)
-
-let closing = false
-function end(): void {
-  if (closing) return
-  closing = true
-  void simulator.close().then(() => process.exit(0))
-}
-process.on('SIGTERM', end)
-process.on('SIGINT', end)
-if (values['with-parent']) process.stdin.resume().on('end', end)
+endWithParent(simulator, values['with-parent'])

@@ -1,3 +1,4 @@
+import { netAmounts, netsOf, type NetAmount } from '../net-amounts.ts'
 import {
   apiVersion,
   newId,
@@ -8,18 +9,6 @@ import {
   type Refund,
   type StripeEvent,
 } from './objects.ts'
-
-/** What was taken and given back under one name, in minor units of `currency`. */
-export interface NetAmount {
-  readonly currency: string
-  /** Captured charges: more than one is a double charge. */
-  readonly charges: number
-  readonly charged: number
-  /** Refunds that did not fail. */
-  readonly refunds: number
-  readonly refunded: number
-  readonly net: number
-}
 
 /**
  * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
@@ -48,35 +37,22 @@ export function createBook(): Book {
   const events = new Map<string, StripeEvent>()
   const changedAt = new Map<string, number>()
 
-  function sum(nameOf: (intent: PaymentIntent) => string | undefined): Record<string, NetAmount> {
-    const found = Object.create(null) as Record<string, NetAmount>
-    for (const charge of charges.values()) {
-      const intent = intents.get(charge.payment_intent)
-      const name = intent && nameOf(intent)
-      if (!intent || name === undefined) continue
-      const before = found[name] ?? {
-        currency: charge.currency,
-        charges: 0,
-        charged: 0,
-        refunds: 0,
-        refunded: 0,
-        net: 0,
-      }
-      const given = [...refunds.values()].filter(
-        ({ charge: of, status }) => of === charge.id && (status === 'succeeded' || status === 'pending'),
-      )
-      const refunded = given.reduce((total, refund) => total + refund.amount, 0)
-      found[name] = {
-        currency: before.currency,
-        charges: before.charges + (charge.captured ? 1 : 0),
-        charged: before.charged + charge.amount_captured,
-        refunds: before.refunds + given.length,
-        refunded: before.refunded + refunded,
-        net: before.net + charge.amount_captured - refunded,
-      }
-    }
-    return found
-  }
+  const refundsOf = (charge: Charge) =>
+    [...refunds.values()].filter(
+      ({ charge: of, status }) => of === charge.id && (status === 'succeeded' || status === 'pending'),
+    )
+  const sum = (nameOf: (intent: PaymentIntent) => string | undefined) =>
+    netAmounts(
+      [...charges.values()].map((charge) => {
+        const intent = intents.get(charge.payment_intent)
+        return {
+          name: intent && nameOf(intent),
+          currency: charge.currency,
+          amount: charge.amount_captured,
+          refunds: refundsOf(charge).map(({ amount }) => amount),
+        }
+      }),
+    )
 
   return {
     intents,
@@ -86,10 +62,7 @@ export function createBook(): Book {
     events,
     changedAt,
     net: (metadataName) => sum((intent) => intent.metadata[metadataName]),
-    total: () =>
-      Object.fromEntries(
-        Object.entries(sum((intent) => intent.currency)).map(([currency, { net }]) => [currency, net]),
-      ),
+    total: () => netsOf(sum((intent) => intent.currency)),
     clear() {
       for (const map of [intents, charges, refunds, sessions, events, changedAt]) map.clear()
     },

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { endWithParent } from '../end-with-parent.ts'
 import { startStripeSimulator } from './start-stripe-simulator.ts'
 
 /**
@@ -25,13 +26,4 @@ const simulator = await startStripeSimulator({
   ...(values['webhook-url'] === undefined ? {} : { webhookUrl: values['webhook-url'] }),
 })
 process.stdout.write(`${JSON.stringify({ name: 'stripe', url: simulator.url })}\n`)
-
-let closing = false
-function end(): void {
-  if (closing) return
-  closing = true
-  void simulator.close().then(() => process.exit(0))
-}
-process.on('SIGTERM', end)
-process.on('SIGINT', end)
-if (values['with-parent']) process.stdin.resume().on('end', end)
+endWithParent(simulator, values['with-parent'])

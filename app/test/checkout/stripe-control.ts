@@ -1,6 +1,6 @@
 import type { Call } from '../../simulators/call-log.ts'
 import type { Point } from '../../simulators/faults.ts'
-import type { NetAmount } from '../../simulators/stripe/book.ts'
+import type { NetAmount } from '../../simulators/net-amounts.ts'
 
 export type { Call, NetAmount, Point }
 

@@ -83,7 +83,8 @@ const beforeSending = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
 
-function neverConnected(fetchError: unknown): boolean {
+/** Whether a `fetch` failed before a byte of the request had left. */
+export function neverConnected(fetchError: unknown): boolean {
   const cause = fetchError instanceof Error ? fetchError.cause : undefined
   // Where several addresses were tried, each must have failed this way.
   if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.every(isBeforeSending)

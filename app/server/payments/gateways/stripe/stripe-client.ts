@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { GatewayError, type GatewayErrorOptions } from '../gateway-error.ts'
 import type { GatewayCall } from '../gateway.ts'
+import { neverConnected } from '../gateway-request.ts'
 import type { StripeConfig } from './stripe-config.ts'
 import { encodeForm, type FormParameters } from './form-encoding.ts'
 
@@ -160,26 +161,4 @@ function parseJson(text: string): { ok: true; value: unknown } | { ok: false; ca
   } catch (cause) {
     return { ok: false, cause }
   }
-}
-
-/** Failures of making a connection: not a byte of the request has left. */
-const beforeSending = new Set([
-  'UND_ERR_CONNECT_TIMEOUT',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-])
-
-function neverConnected(fetchError: unknown): boolean {
-  const cause = fetchError instanceof Error ? fetchError.cause : undefined
-  // Where several addresses were tried, each must have failed this way.
-  if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.every(isBeforeSending)
-  return isBeforeSending(cause)
-}
-
-function isBeforeSending(cause: unknown): boolean {
-  const { code, syscall } = (cause ?? {}) as { code?: string; syscall?: string }
-  return syscall === 'connect' || syscall === 'getaddrinfo' || (code !== undefined && beforeSending.has(code))
 }
