@@ -45,6 +45,8 @@ function findReasonToInstall() {
     // Packages for other platforms are optional and absent.
     if (found === undefined ? !entry.optional && !entry.peer : found.version !== entry.version)
       return 'package-lock.json has changed'
+    // npm's record outlives what it tells of, where an installation was interrupted.
+    if (found !== undefined && !fs.existsSync(path.join(root, place, 'package.json'))) return 'some are missing'
   }
   if (Object.keys(present).some((place) => wanted[place] === undefined)) return 'package-lock.json has changed'
   return undefined

@@ -1,5 +1,5 @@
 import { PgBoss } from 'pg-boss'
-import type { SqlTransaction } from 'safepoint'
+import { isAway, type SqlTransaction } from 'safepoint'
 
 /** Work in the background: at least once, so that `work` must be safe to repeat. */
 export interface Job<Data extends object = any> {
@@ -33,10 +33,13 @@ export interface JobsOptions {
   readonly url: string
   /** Every name that is ever enqueued. */
   readonly names: readonly string[]
-  readonly log: { error(fields: object, message: string): void }
+  readonly log: { warn(fields: object, message: string): void; error(fields: object, message: string): void }
   /** How often a waiting job is looked for, in seconds. Default 2. */
   readonly pollSeconds?: number
 }
+
+/** Each queue asks for itself: while the database is away, one line in so many milliseconds stands for all of them. */
+const awayEvery = 10_000
 
 /** What a job that keeps failing gets: eleven tries over about a day, then it stays `failed` for a human. */
 const queueOptions = { retryLimit: 10, retryDelay: 30, retryBackoff: true, expireInSeconds: 300 }
@@ -51,7 +54,14 @@ export function createJobs(options: JobsOptions): Jobs {
   })
   let isStopped = false
   // Its connections say goodbye without waiting for it to be heard: what a database that stops meanwhile says to them is no problem.
-  boss.on('error', (error) => isStopped || options.log.error({ err: error }, 'the job queue has a problem'))
+  let toldAwayAt = -Infinity
+  boss.on('error', (error) => {
+    if (isStopped) return
+    if (!isAway(error)) return options.log.error({ err: error }, 'the job queue has a problem')
+    if (performance.now() - toldAwayAt < awayEvery) return
+    toldAwayAt = performance.now()
+    options.log.warn({ err: error }, 'the job queue cannot reach the database; it goes on when that is back')
+  })
   const { pollSeconds = 2 } = options
 
   return {

@@ -1,4 +1,5 @@
 import pino, { type Logger } from 'pino'
+import { isAway } from 'safepoint'
 import type { Config } from './config.ts'
 
 export type { Logger }
@@ -6,9 +7,17 @@ export type { Logger }
 /** Structured logs: JSON lines on stdout, or appended to `LOG_FILE`. */
 export function createLog({ logLevel, logFile }: Pick<Config, 'logLevel' | 'logFile'>): Logger {
   return pino(
-    { level: logLevel },
+    { level: logLevel, serializers: { err: tellError } },
     pino.destination(logFile === undefined ? { dest: 1, sync: false } : { dest: logFile, mkdir: true, sync: false }),
   )
+}
+
+/** Where in the code it was noticed says nothing about a database that is away, and would be said with every line of that time. */
+export function tellError(error: unknown): unknown {
+  const told = pino.stdSerializers.err(error as Error) as unknown
+  if (!isAway(error) && !isAway((error as Error | undefined)?.cause)) return told
+  const { type, message, code } = told as { type?: unknown; message?: unknown; code?: unknown }
+  return { type, message, code }
 }
 
 const levels = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -10,6 +10,7 @@ import { testDatabase } from '../../safepoint/test/support/database.ts'
 import { findOwner } from './owner.ts'
 
 const { url: databaseUrl } = await testDatabase({ template: 'empty' })
+const unused = await testDatabase({ template: 'empty' })
 
 interface Running {
   readonly child: ChildProcess
@@ -168,11 +169,13 @@ test(
     const away = new URL(databaseUrl)
     away.port = String(port)
     const env = { DATABASE_URL: away.href, JWT_SECRET: 'x'.repeat(40), DATA_DIR: newFolder() }
-    const [server, stopped] = [run('main.ts', env), run('main.ts', env)]
-    for (const one of [server, stopped])
+    const [server, stopped, worker] = [run('main.ts', env), run('main.ts', env), run('worker.ts', env)]
+    for (const one of [server, stopped, worker])
       await said(one, /PostgreSQL at 127\.0\.0\.1:\d+ cannot be reached; trying again/)
-    expect(await stopped.end('SIGTERM')).toBe(0)
-    expect(stopped.output()).not.toContain('    at ')
+    for (const one of [stopped, worker]) {
+      expect(await one.end('SIGTERM')).toBe(0)
+      expect(one.output()).not.toContain('    at ')
+    }
 
     const relay = net.createServer((socket) => {
       const behind = net.connect(Number(real.port), real.hostname)
@@ -200,6 +203,10 @@ test(
     const alone = run('worker.ts', { DATA_DIR: newFolder() })
     expect(await alone.end()).toBe(1)
     expect(alone.output()).toContain('No Pantry runs on')
+    const early = run('worker.ts', { DATABASE_URL: unused.url, JWT_SECRET: 'x'.repeat(40), DATA_DIR: newFolder() })
+    expect(await early.end()).toBe(1)
+    expect(early.output()).toContain('There is no Pantry in this database yet')
+    expect(early.output()).not.toContain('    at ')
     const untouched = newFolder()
     const open = run('main.ts', { DATA_DIR: untouched, CORS_ORIGINS: 'https://*.vercel.app' })
     expect(await open.end()).toBe(1)
@@ -214,6 +221,16 @@ test(
     expect(await away.end()).toBe(1)
     expect(away.output()).toContain('EADDRNOTAVAIL')
     expect(away.output()).not.toContain('    at ')
+    const elsewhere = new URL(databaseUrl)
+    elsewhere.pathname = '/nowhere'
+    const missing = run('main.ts', {
+      DATABASE_URL: elsewhere.href,
+      JWT_SECRET: 'x'.repeat(40),
+      DATA_DIR: newFolder(),
+    })
+    expect(await missing.end()).toBe(1)
+    expect(missing.output()).toContain('refuses: database "nowhere" does not exist')
+    expect(missing.output()).not.toContain('    at ')
     const used = net.createServer()
     used.listen(0, '127.0.0.1')
     await once(used, 'listening')
@@ -225,11 +242,35 @@ test(
       DATA_DIR: newFolder(),
     })
     expect(await server.end()).toBe(1)
-    expect(server.output()).toContain(`EADDRINUSE`)
+    expect(server.output()).toMatch(new RegExp(`cannot listen on 127.0.0.1:${port} .*EADDRINUSE.* Set PORT`))
     expect(server.output()).not.toContain('    at ')
     await new Promise((closed) => used.close(closed))
   },
 )
+
+test('what an interrupted installation has not left is installed', () => {
+  const root = newFolder()
+  const write = (file: string, text: string) => {
+    fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true })
+    fs.writeFileSync(path.join(root, file), text)
+  }
+  const scripts = path.join(import.meta.dirname, '..', '..', 'scripts')
+  write('scripts/installation.mjs', fs.readFileSync(path.join(scripts, 'installation.mjs'), 'utf8'))
+  const packages = { packages: { 'node_modules/one': { version: '1.0.0' } } }
+  for (const file of ['package-lock.json', 'node_modules/.package-lock.json']) write(file, JSON.stringify(packages))
+  write(
+    'npm.mjs',
+    `import fs from 'node:fs'; fs.mkdirSync('node_modules/one'); fs.writeFileSync('node_modules/one/package.json', '{}')`,
+  )
+  const install = () =>
+    execFileSync(
+      process.execPath,
+      ['-e', `import('./scripts/installation.mjs').then(({ ensureInstalled }) => ensureInstalled())`],
+      { cwd: root, env: { npm_execpath: path.join(root, 'npm.mjs') }, encoding: 'utf8' },
+    )
+  expect(install()).toMatch(/Installing packages \(some are missing\).*Installed/s)
+  expect(install()).toBe('')
+})
 
 function connected({ hostname, port }: URL): Promise<boolean> {
   return new Promise((resolve) => {

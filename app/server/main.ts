@@ -48,7 +48,7 @@ async function start(config: Config): Promise<void> {
   const embedded = config.databaseUrl === undefined
   const owner = embedded ? claimOwnership(config.dataDir) : undefined
   if (owner) opened.push({ what: 'ownership', close: () => owner.release() })
-  const databaseUrl = config.databaseUrl ?? (await startEmbedded(config))
+  const databaseUrl = config.databaseUrl ?? (await startEmbedded(config, log))
   const demo = await prepareDatabase(databaseUrl, config, log, stopping.signal)
   stopping.signal.throwIfAborted()
 
@@ -77,7 +77,10 @@ async function start(config: Config): Promise<void> {
   })
   opened.push({ what: 'server', close: () => app.close() })
   await runtime.start()
-  const address = await app.listen({ port: config.port, host: config.host })
+  const { port, host } = config
+  const address = await app.listen({ port, host }).catch((error: Error) => {
+    throw new ConfigError(`Pantry cannot listen on ${host}:${port} (${error.message}). Set PORT, or HOST.`)
+  })
   const url = address.replace('[::1]', 'localhost')
   listening.url = url
   await simulators.pointWebhooks(url)
@@ -85,10 +88,11 @@ async function start(config: Config): Promise<void> {
   greet({ url, demo, notes: [...runtime.gateways.notes, runtime.mailNote], embedded }, log)
 }
 
-async function startEmbedded(config: Config): Promise<string> {
+async function startEmbedded(config: Config, log: Logger): Promise<string> {
   const server: RunningPostgres = await startPostgres({
     dataDir: path.join(config.dataDir, 'postgres'),
     settings: { max_connections: 200 },
+    onRestart: (told) => log.error(told),
   })
   opened.push({ what: 'PostgreSQL', close: () => server.stop() })
   stopping.signal.throwIfAborted()
@@ -127,13 +131,11 @@ function end(code: number): void {
   })()
 }
 
-/** Of startPostgres and of listen(): their messages are made for whoever typed the command. */
+/** Of startPostgres, and of files that are somebody else's: their messages are made for whoever typed the command. */
 function isStartError(error: unknown): boolean {
   const { code } = error as { code?: unknown }
   return (
     typeof code === 'string' &&
-    /^(unsupported_platform|no_binaries|port_in_use|data_dir_in_use|wrong_version|start_failed|EADDRINUSE|EADDRNOTAVAIL|ENOTFOUND|EACCES)$/.test(
-      code,
-    )
+    /^(unsupported_platform|no_binaries|port_in_use|data_dir_in_use|wrong_version|start_failed|EACCES)$/.test(code)
   )
 }

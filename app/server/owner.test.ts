@@ -62,8 +62,12 @@ test('a second owner is refused with the first one’s process and address; a ki
 test('a folder that cannot be is told by the name of its variable, and made with what is missing above it where it can', () => {
   const file = path.join(folder, 'a file')
   fs.writeFileSync(file, '')
-  // The last one is a folder that takes no others; Node's own recursive mkdir never returns from it.
-  for (const wrong of [file, path.join(file, 'below'), ...(process.platform === 'linux' ? ['/proc/pantry'] : [])])
+  // Of the last two one takes no folders (Node's own recursive mkdir never returns from it), and the other takes no files.
+  for (const wrong of [
+    file,
+    path.join(file, 'below'),
+    ...(process.platform === 'linux' ? ['/proc/pantry', '/proc'] : []),
+  ])
     expect(() => claimOwnership(wrong)).toThrow(new RegExp(`^DATA_DIR ${wrong} cannot be used: `))
   const deep = path.join(folder, 'not', 'there', 'yet')
   claimOwnership(deep).release()

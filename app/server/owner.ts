@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { SafepointError } from 'safepoint'
-import { claimExclusively, findProcessIdentity } from 'safepoint/testkit'
+import { claimExclusively, findProcessIdentity, type ClaimAnswer } from 'safepoint/testkit'
 import { ConfigError } from './config.ts'
 
 /** The process that runs on a DATA_DIR, as it wrote it down for workers and the command line. */
@@ -31,12 +31,13 @@ export const markerFile = '.pantry'
  * another process is, ConfigError where there can be no such folder; what a killed one left is taken over.
  */
 export function claimOwnership(dataDir: string): Ownership {
+  let claim: ClaimAnswer
   try {
     makeFolder(dataDir)
+    claim = claimExclusively(dataDir, 'owner')
   } catch (error) {
     throw new ConfigError(`DATA_DIR ${dataDir} cannot be used: ${(error as Error).message}`)
   }
-  const claim = claimExclusively(dataDir, 'owner')
   if (!claim.held) {
     const { pid } = claim.holder
     const url = findOwner(dataDir)?.url

@@ -1,8 +1,7 @@
-import { migrate } from 'safepoint'
-import { isAway } from 'safepoint'
+import { isAway, migrate } from 'safepoint'
 import { createDatabase } from 'safepoint/testkit'
 import type { Client } from 'pg'
-import type { Config } from './config.ts'
+import { ConfigError, type Config } from './config.ts'
 import { withClient, type Reader } from './database.ts'
 import type { Logger } from './log.ts'
 import type { DemoAccount } from './accounts/accounts.ts'
@@ -29,31 +28,40 @@ export async function ensureDatabase(serverUrl: string): Promise<string> {
   }
 }
 
-/**
- * Migrates, and fills what has to be there. While PostgreSQL is away it says so and tries again; `signal` ends that.
- * Answers the demo accounts, where there are any.
- */
-export async function prepareDatabase(
+/** Migrates, and fills what has to be there, once there is a PostgreSQL. Answers the demo accounts, where there are any. */
+export function prepareDatabase(
   url: string,
   config: Config,
   log: Logger,
   signal: AbortSignal,
 ): Promise<readonly DemoAccount[]> {
+  return whenReached(url, log, signal, async (client) => {
+    const ran = [...(await migrate(client)), ...(await migrate(client, appMigrations))]
+    if (ran.length > 0) log.info({ ran }, 'database migrated')
+    return fill(client, config, log)
+  })
+}
+
+/**
+ * While PostgreSQL is away it says so and tries again; `signal` ends that. Throws ConfigError where the database is another
+ * one than it is taken for.
+ */
+export async function whenReached<T>(
+  url: string,
+  log: Logger,
+  signal: AbortSignal,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const { host } = new URL(url)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await withClient(url, async (client) => {
-        const ran = [...(await migrate(client)), ...(await migrate(client, appMigrations))]
-        if (ran.length > 0) log.info({ ran }, 'database migrated')
-        return fill(client, config, log)
-      })
+      return await withClient(url, work)
     } catch (error) {
+      const { code, message } = error as { code?: string; message: string }
+      if (code !== undefined && refusals.test(code)) throw new ConfigError(`PostgreSQL at ${host} refuses: ${message}.`)
       if (!isAway(error) || signal.aborted) throw error
       const seconds = Math.min(10, attempt)
-      const { host } = new URL(url)
-      log.warn(
-        { attempt, seconds, reason: (error as Error).message || (error as { code?: string }).code },
-        `PostgreSQL at ${host} cannot be reached; trying again`,
-      )
+      log.warn({ attempt, seconds, reason: message || code }, `PostgreSQL at ${host} cannot be reached; trying again`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, seconds * 1000)
         signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
@@ -61,6 +69,9 @@ export async function prepareDatabase(
     }
   }
 }
+
+/** Of who we say we are, of a database that is not there, and of what that user may not do. */
+const refusals = /^(28\w{3}|3D000|42501)$/
 
 async function fill(client: Client, config: Config, log: Logger): Promise<readonly DemoAccount[]> {
   const tx = plainQueries(client)

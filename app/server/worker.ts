@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Client } from 'pg'
 import { ConfigError, keepSecret, readConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { findOwner } from './owner.ts'
+import { whenReached } from './prepare-database.ts'
 import { createRuntime } from './runtime.ts'
 import { findSimulators } from './simulators.ts'
 
@@ -35,6 +37,10 @@ async function work(): Promise<void> {
       stopping.abort()
     })
   }
+  await whenReached(databaseUrl, log, stopping.signal, requireTables).catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error
+  })
+  if (stopping.signal.aborted) return
   await runtime.start()
   log.info({ pid: process.pid, attached: owner !== undefined }, 'worker started')
   console.log('Pantry worker started.')
@@ -46,6 +52,12 @@ async function work(): Promise<void> {
     }
   }
   await runtime.stop(grace)
+}
+
+/** The server makes them. */
+async function requireTables(client: Client): Promise<void> {
+  const { rows } = await client.query<{ made: boolean }>(`select to_regclass('pantry.account') is not null as made`)
+  if (!rows[0]!.made) throw new ConfigError('There is no Pantry in this database yet: start the server first.')
 }
 
 try {

@@ -138,6 +138,8 @@ export function isAway(error: unknown): boolean {
   if (typeof code === 'string' && (awayStates.has(code) || awayErrors.has(code))) return true
   return (
     typeof message === 'string' &&
-    /connection (terminated|error)|timeout exceeded when trying to connect|not queryable/i.test(message)
+    /connection (terminated|error)|timeout exceeded when trying to connect|^timeout expired$|not queryable/i.test(
+      message,
+    )
   )
 }

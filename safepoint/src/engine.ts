@@ -1,14 +1,12 @@
 import type { Answer } from './answer.ts'
 import type { Database } from './database.ts'
-import { engineError } from './errors.ts'
-import type { AnyOperation } from './operation.ts'
-import type { Hold } from './hold.ts'
-import { maxKeyBytes, type CancelAnswer } from './protocol.ts'
+import type { AnyOperation, DurableOperation } from './operation.ts'
+import type { CancelAnswer } from './protocol.ts'
 import type { CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
 import type { Run } from './run.ts'
+import type { StepRow } from './sql/find-steps.ts'
 import type { StopSource } from './stop-source.ts'
 import type { SignalBus } from './signals/signal-bus.ts'
-import type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
 
 /** One run of a key in this process; duplicates attach to it. */
 export interface Flight {
@@ -22,6 +20,37 @@ export interface Flight {
   attached: number
   /** `performance.now()` when the last of them gives up. */
   deadlineAt: number
+}
+
+/**
+ * A durable operation that this process may act for: it has the lease of one epoch. Modes: *going* (forward calls may
+ * start), *stopping* (a cancel, a deadline or a shutdown was noticed: none starts any more), *lost* (the lease or the epoch
+ * is somebody else's: nothing at all).
+ */
+export interface Hold {
+  readonly engine: Engine
+  readonly operation: DurableOperation<any, any, any, any>
+  readonly scope: string
+  readonly key: string
+  readonly id: string
+  readonly epoch: number
+  readonly actor: string | undefined
+  readonly fingerprint: Uint8Array
+  readonly input: unknown
+  readonly ifMatch: number | undefined
+  /** The key whose undo this operation is. */
+  readonly undoes: string | undefined
+  /** Fires once, when the forward run is to stop; its reason is the error the handler sees. */
+  readonly controller: AbortController
+  /** Steps recorded before this epoch began. */
+  recorded: StepRow[]
+  /** `performance.now()` until which the lease is surely ours: counted from when its renewal was sent (I11). */
+  leaseUntil: number
+  /** Forward calls to the outside that have started and not settled. */
+  readonly calls: Set<Promise<unknown>>
+  acknowledged: boolean
+  /** Ended or given away: nothing of it may be written any more. */
+  over: boolean
 }
 
 /** What the parts of one engine share. */
@@ -52,65 +81,4 @@ export interface Engine<Tx = any> {
   undo(scope: string, key: string, options?: { readonly actor?: string | undefined }): Promise<Answer>
   /** Waits for a terminal state, or for the signal. */
   untilEnded(scope: string, key: string, signal?: AbortSignal): Promise<void>
-}
-
-/** One word for scope and key; no two pairs share it. */
-export const nameOf = (scope: string, key: string): string => `${scope.length}:${scope}:${key}`
-
-/** Topics of the bus. */
-export const topics = {
-  /** Data: `[scope, key]`. A cancel has been committed. */
-  cancel: 'sp:cancel',
-  /** Data: `[scope, key]`. The holder's call is aborted or settled and it begins none. */
-  stopped: 'sp:stopped',
-  /** An operation's row or progress has changed. */
-  changed: (scope: string, key: string) => `sp:op:${nameOf(scope, key)}`,
-} as const
-
-/** Keys that the engine derives begin with this; a client's key may not. */
-export const derivedPrefix = '~'
-
-/** Throws `key_invalid` unless a key is 1 to 255 bytes of UTF-8 without control characters. */
-export function checkKey(key: string): void {
-  if (key === '' || Buffer.byteLength(key) > maxKeyBytes || /[\u0000-\u001f\u007f]/.test(key) || !key.isWellFormed()) {
-    throw engineError(
-      'key_invalid',
-      `An idempotency key has 1 to ${maxKeyBytes} bytes of UTF-8 and no control characters.`,
-    )
-  }
-}
-
-export function checkClientKey(key: string): void {
-  checkKey(key)
-  if (key.startsWith(derivedPrefix)) {
-    throw engineError('key_invalid', `Keys that begin with "${derivedPrefix}" are derived by the server.`)
-  }
-}
-
-/** PostgreSQL's text has no NUL; what a human decides must not fail for how it was explained. */
-export const storable = (text: string): string => text.replaceAll('\0', '\uFFFD')
-
-/** Throws `input_invalid`, one entry a field. */
-export function parseInput<Output>(schema: StandardSchema<any, Output>, input: unknown): Output | Promise<Output> {
-  const result = schema['~standard'].validate(input)
-  return result instanceof Promise ? result.then(valueOf) : valueOf(result)
-}
-
-function valueOf<Output>(result: SchemaResult<Output>): Output {
-  if (!result.issues) return result.value
-  throw engineError('input_invalid', 'The input is not valid.', { details: { errors: result.issues.map(issueOf) } })
-}
-
-/** What is made of an input by writing it as JSON. Throws `input_invalid` where that is not possible, as of a cycle. */
-export function inJson<T>(write: () => T): T {
-  try {
-    return write()
-  } catch (cause) {
-    throw engineError('input_invalid', 'The input cannot be said in JSON.', { cause })
-  }
-}
-
-function issueOf(issue: SchemaIssue): { path: string; message: string } {
-  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
-  return { path, message: issue.message }
 }

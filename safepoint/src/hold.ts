@@ -1,40 +1,7 @@
-import type { Engine } from './engine.ts'
-import type { DurableOperation } from './operation.ts'
-import type { StepRow } from './sql/find-steps.ts'
-import { acknowledgeStop } from './sql/end-operation.ts'
-import { topics } from './engine.ts'
+import type { Hold } from './engine.ts'
 import { engineError } from './errors.ts'
-
-/**
- * A durable operation that this process may act for: it has the lease of one epoch. Modes: *going* (forward calls may
- * start), *stopping* (a cancel, a deadline or a shutdown was noticed: none starts any more), *lost* (the lease or the epoch
- * is somebody else's: nothing at all).
- */
-export interface Hold {
-  readonly engine: Engine
-  readonly operation: DurableOperation<any, any, any, any>
-  readonly scope: string
-  readonly key: string
-  readonly id: string
-  readonly epoch: number
-  readonly actor: string | undefined
-  readonly fingerprint: Uint8Array
-  readonly input: unknown
-  readonly ifMatch: number | undefined
-  /** The key whose undo this operation is. */
-  readonly undoes: string | undefined
-  /** Fires once, when the forward run is to stop; its reason is the error the handler sees. */
-  readonly controller: AbortController
-  /** Steps recorded before this epoch began. */
-  recorded: StepRow[]
-  /** `performance.now()` until which the lease is surely ours: counted from when its renewal was sent (I11). */
-  leaseUntil: number
-  /** Forward calls to the outside that have started and not settled. */
-  readonly calls: Set<Promise<unknown>>
-  acknowledged: boolean
-  /** Ended or given away: nothing of it may be written any more. */
-  over: boolean
-}
+import { acknowledgeStop } from './sql/end-operation.ts'
+import { topics } from './topics.ts'
 
 /** Whether the operation is surely still ours to act for. */
 export function hasLease(hold: Hold): boolean {

@@ -1,5 +1,5 @@
 import { engineError, isSafepointError } from './errors.ts'
-import type { Hold } from './hold.ts'
+import type { Hold } from './engine.ts'
 import type { OperationStep, OutsideStep } from './operation.ts'
 import { stepKey, unlessAborted } from './provider-call.ts'
 import { findRow } from './read-row.ts'

@@ -1,5 +1,7 @@
 import { undoOffer } from './answer.ts'
-import { checkKey, nameOf, topics, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { checkKey, nameOf } from './keys.ts'
+import { topics } from './topics.ts'
 import type { OperationView } from './protocol.ts'
 import { findRow } from './read-row.ts'
 import { findSteps, type StepRow } from './sql/find-steps.ts'

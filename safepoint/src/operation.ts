@@ -1,6 +1,6 @@
 import type { Isolation, SqlTransaction } from './database.ts'
 import { SafepointError, type SafepointErrorOptions } from './errors.ts'
-import { checkMilliseconds, longestTime } from './options.ts'
+import { checkMilliseconds, longestTime } from './check-milliseconds.ts'
 import type { Progress } from './protocol.ts'
 import type { SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts'
 
@@ -166,7 +166,10 @@ export interface DurableUndo<Tx, Recorded> {
 export type UndoOrKeep<Tx, Input, Result> =
   | {
       readonly undo: (AtomicUndo<Tx, any> | DurableUndo<Tx, any>) & {
-        /** What the undo needs to know, recorded with the outcome. */
+        /**
+         * What the undo needs to know, recorded with the outcome as JSON. `run` is told what is made of that (of a `Date`, a text), which is
+         * why its second parameter is annotated there and not inferred from here.
+         */
         readonly record: (done: {
           readonly input: Input
           readonly result: Result
@@ -220,6 +223,10 @@ export type AtomicOperation<Tx, Schema extends StandardSchema = StandardSchema<a
     readonly isolation?: Isolation
     /** Runs of the whole transaction on 40001, 40P01 and `conflict`, in all. Default: the engine's `attempts`. */
     readonly tries?: number
+    /**
+     * Called again for each further run of its transaction, so that nothing but `ctx.tx` may remember an earlier one: leave `input` as
+     * it is. A schema that does not copy hands the same object to each run.
+     */
     readonly run: (ctx: AtomicContext<Tx>, input: SchemaOutput<Schema>) => Promise<Result | Failure>
   }
 
@@ -237,6 +244,7 @@ export type DurableOperation<
     readonly undoDeadline?: number
     /** `reverse` (default) goes past a failed undo; `ordered` stops there. */
     readonly undoOrder?: 'reverse' | 'ordered'
+    /** Called again after a take-over, and after a lost connection: what it is to remember is a step. Leave `input` as it is. */
     readonly run: (
       ctx: DurableContext<Tx, Steps>,
       input: SchemaOutput<Schema>,

@@ -1,22 +1,4 @@
 import type { DisconnectPolicy } from './operation.ts'
-import { longestTimer } from './retry.ts'
-
-/**
- * Throws a TypeError for a time that no timer and no interval of PostgreSQL can take: a time-out that is not a number would be
- * over at once, and with it every operation.
- */
-export function checkMilliseconds(
-  of: string,
-  times: Readonly<Record<string, number | undefined>>,
-  { least = 1, most = longestTimer }: { readonly least?: number; readonly most?: number } = {},
-): void {
-  for (const [name, value] of Object.entries(times))
-    if (value !== undefined && !(value >= least && value <= most))
-      throw new TypeError(`${of}: ${name} is a number of milliseconds from ${least} to ${most}, not ${value}.`)
-}
-
-/** Longest time that only the database counts: ten years, in milliseconds. */
-export const longestTime = 10 * 365 * 24 * 3600_000
 
 /** Structured log lines; `pino` fits as it is. */
 export interface Log {

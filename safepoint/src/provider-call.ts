@@ -1,5 +1,5 @@
 import { engineError } from './errors.ts'
-import type { Hold } from './hold.ts'
+import type { Hold } from './engine.ts'
 import type { CallContext } from './operation.ts'
 
 /** The provider's idempotency key of a step: the same on every attempt, by whichever process. Letters, digits and hyphens. */

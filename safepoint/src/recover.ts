@@ -1,13 +1,18 @@
-import { topics, nameOf, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { nameOf } from './keys.ts'
+import { topics } from './topics.ts'
 import { drive, takeHold } from './durable.ts'
-import { engineError } from './errors.ts'
+import { isAway } from './database.ts'
+import { engineError, isSafepointError } from './errors.ts'
 import { acknowledge, stop } from './hold.ts'
 import { isDurable } from './operation.ts'
 import type { State } from './protocol.ts'
+import { retentionSweep } from './retention-sweep.ts'
 import { claimExpired, enforceDeadlines, findStates, renewLeases, type ClaimedRow } from './sql/lease.ts'
 import { expire } from './start.ts'
-import { stripBlocks, stripOperations } from './sql/strip-operations.ts'
 
+/** While the database is away each poll fails: one line in so many milliseconds says so. */
+const awayEvery = 10_000
 /** Operations one process takes over in one poll. */
 const claimLimit = 16
 const stripEvery = 60_000
@@ -23,7 +28,8 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
   let claims = recover
   let renewedAt = performance.now()
   let strippedAt = performance.now()
-  let stripFrom = 0
+  let toldAwayAt = -Infinity
+  const strip = retentionSweep(engine)
   const durableNames = [...engine.operations.values()].filter(isDurable).map(({ name }) => name)
 
   const unsubscribe = engine.bus.subscribe(topics.cancel, (data) => {
@@ -62,7 +68,10 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     }
     if (performance.now() - strippedAt > stripEvery) {
       strippedAt = performance.now()
-      await attempt('strip', strip)
+      await attempt('strip', async () => {
+        // The rest with the next polls: one that took its time would keep leases from being renewed.
+        if (await strip()) strippedAt = -Infinity
+      })
     }
     if (!closed) timer = setTimeout(() => void tick(), Math.max(0, begunAt + engine.poll - performance.now()))
   }
@@ -70,7 +79,12 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
     try {
       await work()
     } catch (error) {
-      if (!closed) engine.log.warn({ err: error }, `could not ${what}; the next poll tries again`)
+      if (closed) return
+      if (isAway(error) || (isSafepointError(error) && error.code === 'unavailable')) {
+        if (performance.now() - toldAwayAt < awayEvery) return
+        toldAwayAt = performance.now()
+      }
+      engine.log.warn({ err: error }, `could not ${what}; the next poll tries again`)
     }
   }
 
@@ -102,11 +116,6 @@ export function watchOver(engine: Engine, { recover }: { readonly recover: boole
       for (const hold of held) if (kept.has(nameOf(hold.scope, hold.key))) hold.leaseUntil = sentAt + engine.lease
     }
     renewedAt = sentAt
-  }
-  const strip = async () => {
-    const { rows } = await engine.database.query<{ blocks: number }>(stripOperations(engine.retention, stripFrom))
-    stripFrom += stripBlocks
-    if (stripFrom >= rows[0]!.blocks) stripFrom = 0
   }
   const takeOver = async () => {
     const sentAt = performance.now()

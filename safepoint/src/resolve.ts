@@ -1,4 +1,7 @@
-import { checkKey, storable, topics, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { checkKey } from './keys.ts'
+import { storable } from './storable.ts'
+import { topics } from './topics.ts'
 import { engineError } from './errors.ts'
 import { findView } from './operation-view.ts'
 import type { OperationView } from './protocol.ts'

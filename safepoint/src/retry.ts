@@ -1,3 +1,4 @@
+import { longestTimer } from './check-milliseconds.ts'
 import { sqlState, type StopSignal } from './database.ts'
 import type { Engine } from './engine.ts'
 import { engineError, isSafepointError, SafepointError } from './errors.ts'
@@ -6,9 +7,6 @@ import { engineError, isSafepointError, SafepointError } from './errors.ts'
 export function backOff(attempt: number, base = 20, cap = 3000): number {
   return Math.ceil(Math.random() * Math.min(cap, base * 2 ** attempt))
 }
-
-/** Longest time a timer takes, some 24 days: Node fires one that is set for longer at once. */
-export const longestTimer = 2 ** 31 - 1
 
 export function sleep(milliseconds: number, signal?: StopSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -8,7 +8,8 @@ import {
   type Rendered,
 } from './answer.ts'
 import { isTransient, sqlState, uniqueViolation, type TransactionEnd } from './database.ts'
-import { parseInput, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { parseInput } from './parse-input.ts'
 import { engineError, isSafepointError } from './errors.ts'
 import { insideAtomic } from './inside-atomic.ts'
 import {

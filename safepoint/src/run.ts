@@ -1,5 +1,5 @@
 import type { Statement } from './database.ts'
-import { inJson } from './engine.ts'
+import { inJson } from './parse-input.ts'
 import { digest, spelling } from './fingerprint.ts'
 import type { AnyOperation } from './operation.ts'
 import type { RunOptions } from './options.ts'

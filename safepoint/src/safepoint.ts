@@ -2,18 +2,13 @@ import { hostname } from 'node:os'
 import type { Answer } from './answer.ts'
 import { cancel } from './cancel.ts'
 import type { Database } from './database.ts'
-import { checkClientKey, checkKey, derivedPrefix, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { checkClientKey, checkKey, derivedPrefix } from './keys.ts'
 import { engineError } from './errors.ts'
 import { letGo, stop as stopHold, untilOver } from './hold.ts'
 import type { AnyOperation, InputOf, ResultOf } from './operation.ts'
-import {
-  checkMilliseconds,
-  longestTime,
-  type CancelOptions,
-  type Log,
-  type RunOptions,
-  type TransactionRetry,
-} from './options.ts'
+import { checkMilliseconds, longestTime } from './check-milliseconds.ts'
+import type { CancelOptions, Log, RunOptions, TransactionRetry } from './options.ts'
 import { findView, untilEnded, watchView } from './operation-view.ts'
 import type { CancelAnswer, OperationView } from './protocol.ts'
 import { watchOver } from './recover.ts'
@@ -37,7 +32,10 @@ export interface SafepointOptions<Tx> {
   readonly poll?: number
   /** How long a cancel waits for the holder's acknowledgement, in milliseconds. Default 40. */
   readonly stopWait?: number
-  /** After how many milliseconds response bytes are stripped. At least 24 h; default 30 days. */
+  /**
+   * After how many milliseconds from its end what an operation was asked and answered is stripped, of its steps and its undo too; that
+   * it was, and how it ended, is never forgotten. At least 24 h; default 30 days.
+   */
   readonly retention?: number
   /**
    * How often a whole transaction is run, in all, on a serialization failure, a deadlock or a `conflict`: 1 to 10, default 3. An

@@ -1,13 +1,16 @@
 import { answerFromRow, inProgress, type Answer } from './answer.ts'
 import { sqlState, uniqueViolation } from './database.ts'
 import { drive, takeHold, type RecordedInput } from './durable.ts'
-import { inJson, nameOf, parseInput, topics, type Engine, type Flight } from './engine.ts'
+import type { Engine, Flight } from './engine.ts'
+import { nameOf } from './keys.ts'
+import { inJson, parseInput } from './parse-input.ts'
+import { topics } from './topics.ts'
 import { engineError, isSafepointError } from './errors.ts'
 import { fingerprint } from './fingerprint.ts'
 import { isDurable, type AnyOperation, type DisconnectPolicy, type DurableOperation } from './operation.ts'
 import { untilEnded } from './operation-view.ts'
 import { findRow, translate } from './read-row.ts'
-import { longestTimer } from './retry.ts'
+import { longestTimer } from './check-milliseconds.ts'
 import { runAtomic } from './run-atomic.ts'
 import { Run } from './run.ts'
 import type { RunOptions } from './options.ts'
@@ -20,7 +23,10 @@ import { uuidv7 } from './uuid.ts'
 
 const defaults = { atomicDeadline: 30_000, durableDeadline: 600_000, undoFor: 600_000, wait: 10_000 }
 
-/** Starts a run of a key, or attaches to the one that is under way in this process. */
+/**
+ * Starts a run of a key, or attaches to the one that is under way in this process. What is wrong with the call itself (`input_invalid`,
+ * `key_reused`) is thrown before there is a promise: whoever calls it is an async function.
+ */
 export function startRun(
   engine: Engine,
   operation: AnyOperation,

@@ -1,6 +1,7 @@
 import { isTransient, type Isolation } from './database.ts'
 import { engineError, isSafepointError, SafepointError } from './errors.ts'
-import { changed, mayCall, type Hold } from './hold.ts'
+import type { Hold } from './engine.ts'
+import { changed, mayCall } from './hold.ts'
 import { insideAtomic } from './inside-atomic.ts'
 import { outsideOf } from './operation-step.ts'
 import { attemptCall, contextOf, lostLease, messageOf, parse, stepKey, stringify } from './provider-call.ts'

@@ -1,5 +1,6 @@
 import type { Answer } from './answer.ts'
-import { checkKey, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { checkKey } from './keys.ts'
 import { engineError } from './errors.ts'
 import type { AnyOperation } from './operation.ts'
 import { findRow } from './read-row.ts'

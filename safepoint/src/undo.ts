@@ -1,5 +1,6 @@
 import { engineError, isSafepointError } from './errors.ts'
-import { changed, hasLease, type Hold } from './hold.ts'
+import type { Hold } from './engine.ts'
+import { changed, hasLease } from './hold.ts'
 import type { OutsideStep, Step, TransactionStep } from './operation.ts'
 import { insideAtomic } from './inside-atomic.ts'
 import { backOff, sleep } from './retry.ts'

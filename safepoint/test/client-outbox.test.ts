@@ -203,6 +203,17 @@ test('in a page the default is localStorage, under a name with base URL and acco
   expect(items.names()).toEqual([`safepoint:${down}|ann%7C1|${key}`])
   expect(await newClient({ account: 'ann|1' }).pending()).toEqual([])
   items.setItem(`safepoint:${down}|ann%7C1|other`, '{damaged')
+  const mine = { key: 'k', method: 'POST', path: '/x', account: 'ann|1', createdAt: '1' }
+  const damaged = [
+    { path: '//elsewhere' },
+    { path: 7 },
+    { method: 'CONNECT' },
+    { key: 'k\n' },
+    { body: 7 },
+    { cancel: 7 },
+  ]
+  for (const [index, part] of damaged.entries())
+    items.setItem(`safepoint:${down}|ann%7C1|${index}`, JSON.stringify({ ...mine, ...part }))
   expect(await newClient({ baseUrl: down, account: 'ann|1' }).pending()).toMatchObject([{ key }])
 })
 

@@ -277,19 +277,35 @@ test('a source that fails cuts the connection, so that the client connects again
   await expect(events('/broken', ({ data }) => expect(data).toBe(1))).rejects.toThrow(/terminated|fetch failed/)
 })
 
-test('closing the application ends its streams, and does not wait for connections that never asked', async () => {
+test('closing the application ends its streams, and does not wait for connections that never asked, or not to the end', async () => {
   const other = Fastify(problemServerOptions)
   await other.register(safepointFastify, { safepoint: engine.safepoint, caller: () => ({ scope: 'user:1' }) })
   const address = await other.listen({ port: 0, host: '127.0.0.1' })
   const answer = await fetch(`${address}/api/operations/quiet/events`)
   const body = answer.text()
-  const silent = net.connect(Number(new URL(address).port), '127.0.0.1')
+  // Nothing; half a head; a head whose body does not follow; half a head after a request that was answered.
+  const asked = [
+    '',
+    'GET /api',
+    'POST /api/operations/x/cancel HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{',
+  ]
+  const port = Number(new URL(address).port)
+  const unasked = asked.map((bytes) => {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+    socket.resume().write(bytes)
+    return socket
+  })
+  const second = net.connect(port, '127.0.0.1').on('error', () => {})
+  second.write('GET /api/operations/x HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(second, 'data')
+  second.resume()
+  second.write('GET /api')
   await until(
-    () => new Promise<boolean>((resolve) => other.server.getConnections((_error, open) => resolve(open === 2))),
+    () => new Promise<boolean>((resolve) => other.server.getConnections((_error, open) => resolve(open === 5))),
   )
-  const silentClosed = once(silent, 'close')
+  const cut = Promise.all([...unasked, second].map((socket) => new Promise((closed) => socket.once('close', closed))))
   await other.close()
-  await silentClosed
+  await cut
   expect(await body).toContain('data: {"state":"none"}')
 })
 

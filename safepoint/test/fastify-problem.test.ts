@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import net from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -13,6 +14,7 @@ import {
   type HttpCode,
   type ProblemKind,
 } from '../src/fastify/index.ts'
+import { until } from './support/until.ts'
 
 const appProblems = {
   card_declined: {
@@ -192,6 +194,26 @@ test.each([
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} .*Content-Type: application/problem\\+json`, 's'))
   expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ status, type: expect.stringMatching(/^\/errors\//) })
   expect(answer).toMatch(/^Content-Language: en\r\nX-Request-Id: [0-9a-f-]{36}\r$/m)
+})
+
+test('a client that leaves in the middle of its request is not taken for a database that is away', async () => {
+  const { port, hostname } = new URL(url)
+  const before = told.length
+  const socket = net.connect(Number(port), hostname)
+  socket.write('POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{')
+  await once(app.server, 'request')
+  socket.destroy()
+  await until(() => told.length > before)
+  expect(told.slice(before)).toEqual([expect.objectContaining({ code: 'malformed_request' })])
+})
+
+test('an expectation that is unknown is ignored', async () => {
+  const { port, hostname } = new URL(url)
+  const socket = net.connect(Number(port), hostname)
+  socket.write('GET /checked?limit=1 HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nConnection: close\r\n\r\n')
+  let answer = ''
+  for await (const chunk of socket) answer += chunk
+  expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/)
 })
 
 test('a URL that is none is answered with a request id too, and in the language that was asked for', async () => {

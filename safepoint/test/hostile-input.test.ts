@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { conflict, createSafepoint, defineOperation, outsideStep } from '../src/index.ts'
+import { conflict, createSafepoint, defineOperation, outsideStep, type StandardSchema } from '../src/index.ts'
 import { sqlState } from '../src/database.ts'
 import { anything, testEngine } from './support/engine.ts'
 import { until } from './support/until.ts'
@@ -30,7 +31,29 @@ const fresh = defineOperation({
   fresh: () => ({ token: crypto.randomUUID() }),
   run: (ctx, input: any) => run(ctx, input),
 })
-const { safepoint, sql } = await testEngine([atomic, durable, fresh])
+/** Of another realm, as a sandbox has one: not `instanceof` ours. */
+const OtherPromise: PromiseConstructor = runInNewContext('Promise')
+/** Answers later, by such a promise. */
+const later: StandardSchema<any, any> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate(value: any) {
+      const result = value.n > 0 ? { value: { n: value.n + 1 } } : { issues: [{ message: 'too small', path: ['n'] }] }
+      return new OtherPromise((resolve) => setImmediate(resolve, result as never))
+    },
+  },
+}
+const checked = defineOperation({ ...atomic, name: 'thing.check', input: later })
+const followed = defineOperation({ ...durable, name: 'thing.check-and-follow', input: later })
+// What the types forbid, and JavaScript does not.
+const plain = defineOperation({
+  name: 'thing.plain',
+  input: anything,
+  keep: 'a test',
+  run: (ctx, input) => run(ctx, input),
+})
+const { safepoint, sql } = await testEngine([atomic, durable, fresh, checked, followed, plain])
 
 const unhandled: unknown[] = []
 const note = (reason: unknown) => void unhandled.push(reason)
@@ -80,6 +103,21 @@ describe('an input', () => {
     expect({}).not.toHaveProperty('polluted')
   })
 
+  it('is what the schema says, also one that answers later by a promise of another realm', async () => {
+    run = returned = async (_ctx, input) => input
+    for (const operation of [checked, followed]) {
+      expect(await safepoint.run(operation, { n: 1 }, { scope: 'a', key: unique() })).toMatchObject({
+        result: { n: 2 },
+      })
+      const key = unique()
+      await expect(safepoint.run(operation, { n: 0 }, { scope: 'a', key })).rejects.toMatchObject({
+        code: 'input_invalid',
+        details: { errors: [{ path: 'n', message: 'too small' }] },
+      })
+      await expectNoTrace(key)
+    }
+  })
+
   it('I5: composed and decomposed keys are two keys, as their bytes are', async () => {
     run = async (_ctx, input) => input
     const [composed, decomposed] = ['é'.normalize('NFC'), 'é'.normalize('NFD')]
@@ -125,6 +163,20 @@ describe('what a handler gives back', () => {
       const again = await safepoint.run(operation, {}, { scope: 'a', key })
       for (const answer of [first, again]) expect(answer).toMatchObject({ outcome: 'succeeded', response: { status } })
       expect([(first as any).result, (again as any).result]).toEqual([told, told])
+    }
+  })
+
+  it('is taken without a promise too; what it throws before there is one leaves no trace, and the key is free', async () => {
+    for (const operation of [plain, durable]) {
+      const key = unique()
+      run = returned = () => {
+        throw new Error('at once')
+      }
+      await expect(safepoint.run(operation, {}, { scope: 'a', key })).rejects.toThrow('at once')
+      await expectNoTrace(key)
+      run = returned = () => ({ plain: true })
+      const answer = await safepoint.run(operation, {}, { scope: 'a', key })
+      expect(answer).toMatchObject({ outcome: 'succeeded', replayed: false, result: { plain: true } })
     }
   })
 

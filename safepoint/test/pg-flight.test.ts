@@ -3,7 +3,10 @@ import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SqlTransaction } from '../src/database.ts'
 import { pgDatabase } from '../src/databases/pg.ts'
+import { PgTransaction } from '../src/databases/pg-transaction.ts'
 import { testDatabase } from './support/database.ts'
+import { startTcpProxy } from './support/tcp-proxy.ts'
+import { until } from './support/until.ts'
 
 const { url } = await testDatabase()
 const outside = new pg.Client(url)
@@ -36,6 +39,19 @@ async function spoilBegin(): Promise<{ url: string; close(): Promise<void> }> {
   }
 }
 
+/** A `pg` that does not tell the status of its transaction. */
+class WithoutStatus extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    super(config)
+    Object.assign(this, { getTransactionStatus: undefined })
+  }
+}
+class PoolWithoutStatus extends pg.Pool {
+  constructor(config: pg.PoolConfig) {
+    super({ ...config, Client: WithoutStatus } as never)
+  }
+}
+
 it.for([true, false])(
   'I2: nothing that travels with a BEGIN takes effect when that BEGIN fails (prepared: %s)',
   async (prepared) => {
@@ -61,6 +77,168 @@ it.for([true, false])(
     expect((await outside.query('select id from thing')).rows).toEqual([])
   },
 )
+
+it.for([true, false])(
+  'I2: where BEGIN failed nothing is sent any more, though the work catches that and asks on (prepared: %s)',
+  async (prepared) => {
+    const spoiled = await spoilBegin()
+    for (const known of [true, false]) {
+      const database = pgDatabase({
+        driver: known ? pg : { ...pg, Client: WithoutStatus, Pool: PoolWithoutStatus },
+        url: spoiled.url,
+        max: 1,
+        prepared,
+      } as never)
+      for (const id of [31, 32]) {
+        const put = (add: number) => ({ text: 'insert into thing (id) values ($1::integer)', values: [id + add] })
+        const end = await database.transaction({ last: () => [put(20)] }, async (tx) => {
+          await expect(tx.query(put(0))).rejects.toMatchObject({ code: '42601' })
+          await expect(tx.query(put(10))).rejects.toMatchObject({ code: '42601' })
+          return 'caught'
+        })
+        expect(end).toMatchObject({ end: 'rolled back', error: { code: '42601' } })
+      }
+      await database.close()
+    }
+    await spoiled.close()
+    expect((await outside.query('select id from thing')).rows).toEqual([])
+  },
+)
+
+it('I3: a COMMIT that a silent server never answers is given up as of unknown end', async () => {
+  const proxy = await startTcpProxy(url)
+  const database = pgDatabase({ driver: pg, url: proxy.url, max: 1, timeouts: { statement: 200 } })
+  const end = await database.transaction({ last: () => (proxy.swallow(), []) }, (tx) => tx.query('select 1'))
+  expect(end).toMatchObject({ end: 'unknown' })
+  await proxy.restore()
+  expect(await database.transaction({}, (tx) => tx.query('select 1'))).toMatchObject({ end: 'committed' })
+  await database.close()
+  await proxy.close()
+})
+
+it('I2: what ends a transaction is refused here, before the server could do it', async () => {
+  const database = pgDatabase({ driver: pg, url, max: 1 })
+  const texts = [
+    "prepare/**/transaction 'x'",
+    "Prepare --\ntransaction 'x'",
+    ' ;/* /* */ */--\rCOMMIT',
+    'end',
+    'rollback',
+  ]
+  const end = await database.transaction({}, async (tx) => {
+    const all = await Promise.allSettled(texts.map((text) => tx.query(text)))
+    return all.map((one) => (one.status === 'rejected' ? one.reason.message : 'sent'))
+  })
+  const refused = expect.stringContaining('cannot begin, commit or roll back')
+  expect(end).toMatchObject({ end: 'committed', value: texts.map(() => refused) })
+  await database.close()
+})
+
+it('a running statement is asked to stop until it does: a request may come between two of them', async () => {
+  const client = new pg.Client({ connectionString: url, pipeline: true })
+  await client.connect()
+  const { rows } = await client.query('select pg_backend_pid() as pid')
+  const stop = new AbortController()
+  let asked = 0
+  const stopRunning = async (pid: number) => {
+    expect(pid).toBe(rows[0].pid)
+    if (++asked < 2) throw new Error('lost on its way')
+    if (asked > 2) await outside.query('select pg_cancel_backend($1)', [pid])
+  }
+  const opening = [{ text: 'begin', values: [], queryMode: 'extended' as const }]
+  const sleep = 'select pg_sleep(20)'
+  const running = new PgTransaction(client as never, {
+    prepared: true,
+    driver: pg as never,
+    silence: undefined,
+    opening,
+    stopRunning,
+  }).run({ signal: stop.signal }, (tx) => tx.query(sleep))
+  await until(
+    async () =>
+      (await outside.query('select from pg_stat_activity where pid = $1 and query = $2', [rows[0].pid, sleep]))
+        .rowCount,
+  )
+  stop.abort(new Error('enough'))
+  // The connection can be used again, which is so only where the statement was answered in time.
+  expect(await running).toMatchObject({ reusable: true, end: { end: 'rolled back', interrupted: true } })
+  expect(asked).toBeGreaterThan(2)
+  await client.end()
+})
+
+it('I2: nothing is committed where the connection says that its transaction is no longer open', async () => {
+  class Ended extends pg.Client {
+    override getTransactionStatus = () => 'I' as const
+  }
+  class Pool extends pg.Pool {
+    constructor(config: pg.PoolConfig) {
+      super({ ...config, Client: Ended } as never)
+    }
+  }
+  const database = pgDatabase({ driver: { ...pg, Pool } as never, url, max: 1 })
+  const put = (id: number) => ({ text: 'insert into thing (id) values ($1::integer)', values: [id] })
+  const end = await database.transaction({ last: () => [put(42)] }, (tx) => tx.query(put(41)))
+  expect(end).toMatchObject({ end: 'rolled back', interrupted: false })
+  await database.close()
+  expect((await outside.query('select id from thing')).rows).toEqual([])
+})
+
+it('I2: what is asked once the transaction is stopped is not sent, whether BEGIN has left by then or not', async () => {
+  const database = pgDatabase({ driver: pg, url, max: 1 })
+  const put = (tx: SqlTransaction, id: number) => tx.query('insert into thing (id) values ($1::integer)', [id])
+  for (const turns of [0, 1, 2, 3]) {
+    const stop = new AbortController()
+    const told: unknown[] = []
+    const end = await database.transaction({ signal: stop.signal }, async (tx) => {
+      if (turns > 0) told.push(put(tx, 50))
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      told.push(put(tx, 51))
+      stop.abort(new Error('enough'))
+      told.push(put(tx, 52))
+    })
+    expect(end).toMatchObject({ end: 'rolled back', interrupted: true })
+    for (const one of (await Promise.allSettled(told)).slice(-2))
+      expect(one).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('is over') } })
+    // A statement that had slipped through would be committed with the next one, on the same connection.
+    expect(await database.transaction({}, (tx) => tx.query('select 1'))).toMatchObject({ end: 'committed' })
+  }
+  await database.close()
+  expect((await outside.query('select id from thing')).rows).toEqual([])
+})
+
+it('a statement that nobody awaits fails with its transaction, not with the process', async () => {
+  const unhandled: unknown[] = []
+  const note = (error: unknown) => void unhandled.push(error)
+  process.on('unhandledRejection', note)
+  const database = pgDatabase({ driver: pg, url, max: 1 })
+  const fails = (tx: SqlTransaction) => tx.query('select 1 / 0')
+  const works: Array<(tx: SqlTransaction) => Promise<unknown>> = [
+    // Both are asked in one go, and the first is enough to give up.
+    (tx) => {
+      const [one, two] = [fails(tx), fails(tx)]
+      return one.then(() => two)
+    },
+    async (tx) => {
+      await tx.query('select 1')
+      const [one, two] = [fails(tx), fails(tx)]
+      await one
+      await two
+    },
+    async (tx) => void fails(tx),
+  ]
+  for (const work of works) expect(await database.transaction({}, work)).toMatchObject({ end: 'rolled back' })
+  const stop = new AbortController()
+  const end = await database.transaction({ signal: stop.signal }, async (tx) => {
+    stop.abort(new Error('enough'))
+    await new Promise(setImmediate)
+    void tx.query('select 1')
+  })
+  expect(end).toMatchObject({ end: 'rolled back', interrupted: true })
+  await new Promise(setImmediate)
+  process.off('unhandledRejection', note)
+  await database.close()
+  expect(unhandled).toEqual([])
+})
 
 it.for([true, false])(
   'statements take effect in the order in which they were asked, also on a connection that knows none of them (prepared: %s)',

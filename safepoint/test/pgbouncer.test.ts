@@ -20,7 +20,13 @@ const slow = defineOperation({
   },
 })
 
-const { url, sql, another } = await testEngine([slow])
+const sleepy = defineOperation({
+  name: 'thing.sleep',
+  input: anything,
+  keep: 'a test',
+  run: async (ctx, input: { text: string }) => (await ctx.tx.query(input.text)).rowCount,
+})
+const { url, sql, another } = await testEngine([slow, sleepy])
 const bouncer = await startPgBouncer(url, { poolSize: 8 })
 if (!bouncer) console.log('PgBouncer is not installed and could not be fetched: its tests are skipped.')
 afterAll(() => bouncer?.stop())
@@ -93,6 +99,19 @@ describe.skipIf(!bouncer)('through PgBouncer in transaction mode', () => {
       for (const answer of await Promise.all(next)) expect(answer).toMatchObject({ outcome: 'succeeded' })
       expect(await stored(key)).toBe(false)
     }
+  })
+
+  it('I2: stops the first statement too, which travels with BEGIN and the question for the pid', async () => {
+    const one = await engine()
+    const key = unique()
+    const text = `select pg_sleep(20), '${key}'`
+    const running = one.run(sleepy, { text }, { scope: 'a', key })
+    const active = `select from pg_stat_activity where datname = current_database() and state = 'active' and query = $1`
+    await until(async () => (await sql(active, [text])).length)
+    const started = performance.now()
+    expect(await one.cancel('a', key)).toMatchObject({ outcome: 'cancelled' })
+    expect(await running).toMatchObject({ outcome: 'cancelled' })
+    expect(performance.now() - started).toBeLessThan(5000)
   })
 
   it('I1: the same key on both engines at once has one effect and one answer', async () => {

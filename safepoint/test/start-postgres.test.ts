@@ -108,6 +108,23 @@ test('a server that outlived its killed starter is taken over: stopped, and star
   expect(await readKept(next.url)).toEqual([{ n: 1 }])
 })
 
+test('a starter that ends while it makes the cluster leaves nobody making it', async () => {
+  const fresh = path.join(folder, 'interrupted')
+  const draft = path.join(fresh, 'cluster.draft', 'PG_VERSION')
+  const script = `import { startPostgres } from ${JSON.stringify(path.join(import.meta.dirname, '../src/testkit/index.ts'))}
+    process.on('SIGTERM', () => process.exit(0))
+    await startPostgres({ dataDir: ${JSON.stringify(fresh)}, fsync: false })`
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  starters.push(starter)
+  await until(() => fs.existsSync(draft), { intervalMs: 5, timeoutMs: 10_000 })
+  starter.kill('SIGTERM')
+  // It takes away what it has made so far.
+  await until(() => !fs.existsSync(draft), { message: 'initdb has ended' })
+  expect(fs.existsSync(path.join(fresh, 'cluster'))).toBe(false)
+})
+
 test('a second starter attaches to the first one’s server, and its stop() leaves it alone', async () => {
   const first = await startElsewhere()
   const second = await start()
@@ -135,6 +152,42 @@ test('a killed server recovers at the next start', async () => {
   expect(next.attached).toBe(false)
   expect(await query(next.url, 'select n from crashed')).toEqual([{ n: 7 }])
 })
+
+test('a server that is killed while its starter lives is started again on its port, until it is stopped', async () => {
+  const told: string[] = []
+  const server = await start({ onRestart: (line) => told.push(line) })
+  const lives = () => readKept(server.url).catch(() => undefined)
+  for (const times of [1, 2]) {
+    const [pid] = fs.readFileSync(path.join(dataDir, 'cluster', 'postmaster.pid'), 'utf8').split('\n')
+    process.kill(Number(pid), 'SIGKILL')
+    expect(await until(async () => (told.length >= times ? lives() : undefined), { timeoutMs: 20_000 })).toEqual([
+      { n: 1 },
+    ])
+  }
+  await server.stop()
+  expect(await lives()).toBeUndefined()
+  expect(told).toHaveLength(2)
+})
+
+test('a suspended server can be stopped', async () => {
+  const server = await start()
+  process.kill(server.pid, 'SIGSTOP')
+  await server.stop()
+  expect(isGone(server.pid)).toBe(true)
+})
+
+test.runIf(process.getuid?.() === 0)(
+  'as root it runs on what a start of somebody else has made, under their account',
+  async () => {
+    const owned = path.join(folder, 'of somebody')
+    const first = await start({ dataDir: owned })
+    await first.stop()
+    execFileSync('chown', ['-R', '65533:65533', owned])
+    const next = await start({ dataDir: owned })
+    expect(fs.statSync(`/proc/${next.pid}`).uid).toBe(65_533)
+    expect(await query(next.url, 'select 1 as n')).toEqual([{ n: 1 }])
+  },
+)
 
 test('a pid file whose pid went to another program does not stop a start', async () => {
   fs.writeFileSync(

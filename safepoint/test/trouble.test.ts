@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createSafepoint, defineOperation, type CancelAnswer, type SafepointOptions } from '../src/index.ts'
+import { isAway } from '../src/database.ts'
 import { pgDatabase, type PgDatabaseOptions } from '../src/databases/pg.ts'
 import { commitLosses } from './support/commit-loss.ts'
 import { anything, testEngine } from './support/engine.ts'
@@ -306,4 +307,13 @@ describe('locks', () => {
       await expectTruth(key, [told])
     }
   })
+})
+
+it('a server that takes the connection and says nothing is away too', async () => {
+  const proxy = await startTcpProxy(url)
+  proxy.swallow()
+  opened.push(() => proxy.close())
+  const client = new pg.Client({ connectionString: proxy.url, connectionTimeoutMillis: 50 })
+  const error = await client.connect().catch((thrown: unknown) => thrown)
+  expect(isAway(error)).toBe(true)
 })

@@ -45,7 +45,7 @@ export async function settleShop(
   const { shop, sql, databaseUrl, customers, admin, timeoutMs } = options
   const began = performance.now()
   for (const control of Object.values(shop.gateways)) await control('DELETE', '/faults')
-  const jobs = createJobs({ url: databaseUrl, names: jobNames, log: { error: () => {} } })
+  const jobs = createJobs({ url: databaseUrl, names: jobNames, log: { warn: () => {}, error: () => {} } })
   await jobs.start()
   const byAccount = new Map(customers.map((customer) => [customer.accountId, customer]))
   let open: Open | undefined

@@ -11,7 +11,7 @@ import { defaultStorage, type PendingRequest, type RequestStorage } from './requ
 import { askedDelay, defaultRetry, retryDelay, sleep, type RetryPolicy } from './retry.ts'
 import { sendCancel } from './send-cancel.ts'
 import { settleRequest, type SettleContext } from './settle-request.ts'
-import { checkPath, createTransport, guardTransport, type Call, type Reply } from './transport.ts'
+import { checkPath, createTransport, guardTransport, isKey, type Call, type Reply } from './transport.ts'
 import { uuidV7 } from './uuid-v7.ts'
 import type { Verdict } from './verdict.ts'
 import { viewOf, watchOperation } from './watch.ts'
@@ -288,8 +288,7 @@ export function createClient(options: ClientOptions): Client {
 
 /** Refuses a key that a header or a path could not carry as it is. */
 function checkKey(key: string): string {
-  if (typeof key === 'string' && /^[!#-[\]-~]+$/.test(key) && key.length <= maxKeyBytes && key !== '.' && key !== '..')
-    return key
+  if (typeof key === 'string' && isKey(key)) return key
   throw new TypeError(
     `${names.idempotencyKey}: 1 to ${maxKeyBytes} visible ASCII characters, without quotes and backslashes`,
   )

@@ -1,3 +1,5 @@
+import { isKey, isPath } from './transport.ts'
+
 /**
  * A write that was asked for and has no final verdict yet. It may or may not have been sent: the key makes that harmless.
  * Headers other than If-Match are not kept, as they may hold credentials; they are made anew when it is sent again.
@@ -84,12 +86,24 @@ function globalLocalStorage(): WebStorage {
   return storage
 }
 
-/** An item damaged by something else must not hide the others. */
+/** An item damaged by something else must not hide the others, nor be sent: its path might lead elsewhere. */
 function parseRequest(text: string): PendingRequest | undefined {
   try {
-    const value = JSON.parse(text) as PendingRequest | null
-    return typeof value?.key === 'string' && typeof value.path === 'string' ? value : undefined
+    const value: unknown = JSON.parse(text)
+    return isPending(value) ? value : undefined
   } catch {
     return undefined
   }
+}
+
+function isPending(value: unknown): value is PendingRequest {
+  const { key, method, path, account, createdAt, body, ifMatch, cancel } = (value ?? {}) as Record<string, unknown>
+  const isText = (each: unknown) => typeof each === 'string'
+  return (
+    [key, method, path, account, createdAt, body ?? '', ifMatch ?? ''].every(isText) &&
+    isKey(key as string) &&
+    isPath(path as string) &&
+    /^(POST|PUT|PATCH|DELETE)$/.test(method as string) &&
+    (cancel === undefined || isText((cancel as { key?: unknown } | null)?.key))
+  )
 }

@@ -1,4 +1,4 @@
-import type { Problem } from '../protocol.ts'
+import { maxKeyBytes, type Problem } from '../protocol.ts'
 import { readText, type Content } from './read-body.ts'
 import { longestTimer } from './retry.ts'
 
@@ -144,8 +144,14 @@ export function createTransport(options: TransportOptions): Transport {
 
 /** Refuses a path that would leave the base URL, and with it send the credentials elsewhere. */
 export function checkPath(path: string): void {
-  if (!/^\/(?![/\\])/.test(path)) throw new TypeError(`A path begins with a single slash: ${path}`)
+  if (!isPath(path)) throw new TypeError(`A path begins with a single slash: ${path}`)
 }
+
+export const isPath = (path: string): boolean => /^\/(?![/\\])/.test(path)
+
+/** Whether a header and a path could carry it as it is. */
+export const isKey = (key: string): boolean =>
+  /^[!#-[\]-~]+$/.test(key) && key.length <= maxKeyBytes && key !== '.' && key !== '..'
 
 /** A signal that fires on the call's time-out or when it is dropped. (`AbortSignal.any` is too new for many browsers.) */
 function limit(call: Call) {

@@ -43,6 +43,8 @@ export interface WireStatement {
   readonly values?: unknown[]
   readonly queryMode?: 'extended'
   readonly silent?: boolean
+  /** Its answer is not to wait for what travels behind it. */
+  readonly flush?: boolean
 }
 
 /** A statement as `pg` takes it. Always the extended protocol, which refuses several statements in one text. */

@@ -16,6 +16,7 @@ type Settle = (error: Error | undefined, results: Result[]) => void
  * them, a statement would commit by itself.
  *
  * With `silence`, a server that answers nothing is not waited for: the connection is given up, and the error carries no SQLSTATE.
+ * The results that it returns are still coming in.
  */
 export function sendFlight(
   driver: PgDriver,
@@ -23,7 +24,7 @@ export function sendFlight(
   statements: readonly WireStatement[],
   settle: Settle,
   silence?: SilenceWatch,
-): void {
+): readonly Result[] {
   if (silence) {
     const answered = silence.expectAnswer(client)
     const tell = settle
@@ -32,6 +33,7 @@ export function sendFlight(
       tell(error, results)
     }
   }
+  const results: Result[] = []
   const { connection } = client
   const known = connection?.parsedStatements
   if (
@@ -41,26 +43,28 @@ export function sendFlight(
     statements.every(({ name, text }) => name === undefined || known[name] === text)
   ) {
     const { Flight } = flightKinds.get(driver.Query) ?? flightKind(driver.Query)
-    client.query(new Flight(statements, settle), undefined as never)
+    client.query(new Flight(statements, settle, results), undefined as never)
   } else {
-    sendOneByOne(client, statements, settle)
+    sendOneByOne(client, statements, settle, results)
   }
+  return results
 }
 
 function sendOneByOne(
   client: PgClient,
   [statement, ...rest]: readonly WireStatement[],
   settle: Settle,
-  results: Result[] = [],
+  results: Result[],
 ): void {
   if (!statement) return settle(undefined, results)
   client.query(statement, (error, result) => {
-    if (error) settle(error, results)
-    else sendOneByOne(client, rest, settle, [...results, result])
+    if (error) return settle(error, results)
+    results.push(result)
+    sendOneByOne(client, rest, settle, results)
   })
 }
 
-type FlightClass = new (statements: readonly WireStatement[], settle: Settle) => object
+type FlightClass = new (statements: readonly WireStatement[], settle: Settle, results: Result[]) => object
 
 const flightKinds = new WeakMap<QueryClass, { readonly Flight: FlightClass }>()
 
@@ -70,20 +74,21 @@ function flightKind(Query: QueryClass): { readonly Flight: FlightClass } {
 
   class Flight extends Query {
     readonly #statements: readonly WireStatement[]
-    readonly #results: Result[] = []
+    readonly #results: Result[]
     #rows: unknown[] = []
     #packet: Packet | undefined
     /** What cannot be sent of one statement (a value that has no text) must keep the COMMIT behind it from being sent. */
     #unsendable: Error | undefined
 
-    constructor(statements: readonly WireStatement[], settle: Settle) {
-      super('', undefined, (error: Error | null) => settle(this.#unsendable ?? error ?? undefined, this.#results))
+    constructor(statements: readonly WireStatement[], settle: Settle, results: Result[]) {
+      super('', undefined, (error: Error | null) => settle(this.#unsendable ?? error ?? undefined, results))
       this.#statements = statements
+      this.#results = results
     }
 
     submit(connection: Connection): null {
       const packet = (this.#packet = packetOf(connection))
-      for (const { name, text, values, silent } of this.#statements) {
+      for (const { name, text, values, silent, flush } of this.#statements) {
         if (silent && name !== undefined && !values?.length) {
           packet.executeBare(name)
           continue
@@ -97,6 +102,7 @@ function flightKind(Query: QueryClass): { readonly Flight: FlightClass } {
         }
         if (!silent && (name === undefined || !packet.descriptions.has(name))) packet.describe({ type: 'P', name: '' })
         packet.execute({ portal: '' })
+        if (flush) packet.flush()
       }
       packet.send()
       return null

@@ -48,6 +48,10 @@ export class Packet {
     }
     this.#messages.push(bytes)
   }
+  /** What comes before is answered at once, though the Sync is still to come. */
+  flush(): void {
+    this.#messages.push(flushMessage)
+  }
   /** All of it in one write, behind one Sync. */
   send(): void {
     this.#messages.push(syncMessage)
@@ -60,6 +64,7 @@ export class Packet {
 const bareStatements = new Map<string, Uint8Array>()
 const packets = new WeakMap<Connection, Packet>()
 const syncMessage = Buffer.from([0x53, 0, 0, 0, 4])
+const flushMessage = Buffer.from([0x48, 0, 0, 0, 4])
 
 export function packetOf(real: Connection): Packet {
   let packet = packets.get(real)

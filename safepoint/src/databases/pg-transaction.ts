@@ -55,6 +55,8 @@ export class PgTransaction {
   #unsettled = 0
   #onIdle: (() => void) | undefined
   #backendPid: number | null | undefined
+  /** What BEGIN, and what went with it, has been answered so far. */
+  #begunWith: readonly Result[] = []
   /** Why BEGIN failed, or what went with it. */
   #beginning: unknown
   /** Why the connection is of no more use. */
@@ -73,6 +75,8 @@ export class PgTransaction {
     this.#closed = true
     if ('interrupted' in outcome) return this.#rolledBack(outcome.reason, true)
     if ('error' in outcome) return this.#rolledBack(outcome.error)
+    // The work has caught that: no transaction was opened, so that none can be committed.
+    if (this.#beginning !== undefined) return this.#rolledBack(this.#beginning)
     if (this.#unsettled > 0)
       return this.#rolledBack(
         new Error('The handler returned before all of its statements were answered: await each of them.'),
@@ -96,18 +100,28 @@ export class PgTransaction {
   #outcomeOf<T>(work: (tx: SqlTransaction) => Promise<T>, signal: StopSignal | undefined): Promise<Outcome<T>> {
     if (signal?.aborted) return Promise.resolve({ interrupted: true, reason: signal.reason })
     const tx: SqlTransaction = {
-      query: <Row>(statement: Statement | string, values?: readonly unknown[]) =>
-        this.#ask<Row>(typeof statement === 'string' ? { text: statement, values: values ?? [] } : statement),
+      query: <Row>(statement: Statement | string, values?: readonly unknown[]) => {
+        const answer = this.#ask<Row>(
+          typeof statement === 'string' ? { text: statement, values: values ?? [] } : statement,
+        )
+        // The transaction's end tells that a statement failed. The process must not end of one that nobody awaits: the second of two
+        // asked in one go, where the first fails or a cancel stops them both.
+        answer.catch(nothing)
+        return answer
+      },
     }
     return new Promise((resolve) => {
-      const onAbort = () => resolve({ interrupted: true, reason: signal?.reason })
+      const onAbort = () => {
+        this.#closed = true
+        resolve({ interrupted: true, reason: signal?.reason })
+      }
       signal?.addEventListener('abort', onAbort, { once: true })
       const settle = (outcome: Outcome<T>) => {
         signal?.removeEventListener('abort', onAbort)
         resolve(outcome)
       }
       try {
-        work(tx).then(
+        Promise.resolve(work(tx)).then(
           (value) => settle({ value }),
           (error: unknown) => settle({ error }),
         )
@@ -119,6 +133,8 @@ export class PgTransaction {
 
   #ask<Row>(statement: Statement): Promise<Result<Row>> {
     if (this.#closed) return Promise.reject(new Error(closedMessage))
+    // Without a transaction it would commit by itself.
+    if (this.#beginning !== undefined) return Promise.reject(this.#beginning)
     if (isTransactionControl(statement.text)) {
       return Promise.reject(new Error("A handler cannot begin, commit or roll back: its transaction is the engine's."))
     }
@@ -134,7 +150,7 @@ export class PgTransaction {
     statements: readonly WireStatement[],
     settle: (error: Error | undefined, results: Result[]) => void,
     silence?: SilenceWatch,
-  ): void {
+  ): readonly Result[] {
     this.#unsettled++
     const settleOne = (error: Error | undefined, results: Result[]) => {
       this.#unsettled--
@@ -142,7 +158,7 @@ export class PgTransaction {
       settle(error, results)
       if (this.#unsettled === 0) this.#onIdle?.()
     }
-    sendFlight(this.#opening.driver, this.#client, statements, settleOne, silence)
+    return sendFlight(this.#opening.driver, this.#client, statements, settleOne, silence)
   }
 
   #sendOne({ statement, resolve, reject }: Asked): void {
@@ -160,9 +176,8 @@ export class PgTransaction {
     const { opening } = this.#opening
     const statements = [...opening]
     for (const { statement } of first) statements.push(statement)
-    this.#send(statements, (error, results) => {
+    this.#begunWith = this.#send(statements, (error, results) => {
       if (error && results.length < opening.length) this.#beginning ??= error
-      this.#backendPid ??= results[1]?.rows?.[0]?.backend_pid
       first.forEach(({ resolve, reject }, n) => {
         const result = results[opening.length + n]
         if (result) resolve(result)
@@ -210,19 +225,19 @@ export class PgTransaction {
   /** Stops what runs, rolls back, and says whether the connection may be used again: only when all of it was answered. */
   async #rollBack(): Promise<boolean> {
     if (!this.#begun) return this.#broken === undefined
-    const drained = this.#idle().then(() => true)
-    if (this.#unsettled > 0 && this.#backendPid != null) {
-      const deadline = performance.now() + stopPatience
-      while (performance.now() < deadline && this.#broken === undefined) {
+    const drained = this.#idle()
+    let deadline = Number.POSITIVE_INFINITY
+    while (this.#unsettled > 0 && performance.now() < deadline && this.#broken === undefined) {
+      // Behind a pooler it is known once BEGIN has been answered.
+      const pid = this.#backendPid ?? this.#begunWith[1]?.rows[0]?.backend_pid
+      if (pid != null) {
+        if (deadline === Number.POSITIVE_INFINITY) deadline = performance.now() + stopPatience
         // The request may arrive between two statements: ask again until everything sent has been answered.
-        await this.#opening.stopRunning(this.#backendPid).catch(() => undefined)
-        if (await Promise.race([drained, delay(25).then(() => false)])) break
+        await this.#opening.stopRunning(pid).catch(() => undefined)
       }
-      if (this.#unsettled > 0) return false
-    } else {
-      await drained
+      await Promise.race([drained, delay(25)])
     }
-    if (this.#broken !== undefined) return false
+    if (this.#unsettled > 0 || this.#broken !== undefined) return false
     return new Promise((resolve) => {
       const silent = setTimeout(() => resolve(false), stopPatience)
       this.#send([rollback], (error) => {
@@ -244,9 +259,12 @@ const plainCommit: WireStatement = { text: 'commit', values: [], queryMode: 'ext
 const namedCommit: WireStatement = { name: 'sp_commit', text: 'commit', values: [], silent: true }
 const rollback: WireStatement = { text: 'rollback' }
 
-/** BEGIN, COMMIT, END, ABORT, PREPARE TRANSACTION and ROLLBACK (but not ROLLBACK TO a savepoint). */
+/**
+ * BEGIN, START TRANSACTION, COMMIT, END, ABORT, PREPARE TRANSACTION and ROLLBACK (but not ROLLBACK TO a savepoint). PREPARE with a
+ * comment behind it is taken for one of them.
+ */
 const controlWord =
-  /^(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i
+  /^(?:(?:begin|start|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b|prepare\s*(?:--|\/\*))/i
 
 /** What their first letters may be: most statements begin with another, and no pattern is needed. */
 const controlLetters: ReadonlySet<number> = new Set(Buffer.from('abcepsrABCEPSR'))
@@ -280,5 +298,7 @@ function fatal(error: unknown): boolean {
 
 /** Cheaper than `queueMicrotask`, which makes a resource for each call. */
 const thisTick = Promise.resolve()
+
+const nothing = () => {}
 
 const delay = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))

@@ -155,7 +155,7 @@ export function pgDatabase(options: PgDatabaseOptions): Database<SqlTransaction>
     let opening = openings.get(text)
     if (!opening) {
       const begin = wire({ name: `sp_${text.replaceAll(' ', '_')}`, text, values: [], silent: true }, prepared)
-      openings.set(text, (opening = settings ? [begin, wire(settings, false)] : [begin]))
+      openings.set(text, (opening = settings ? [begin, { ...wire(settings, false), flush: true }] : [begin]))
     }
     return first && first.length > 0 ? opening.concat(first.map((statement) => wire(statement, prepared))) : opening
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { checkClientKey, checkKey } from '../engine.ts'
+import { checkClientKey, checkKey } from '../keys.ts'
 import { engineError } from '../errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
-import { checkKey } from '../engine.ts'
+import { checkKey } from '../keys.ts'
 import { engineError, isSafepointError } from '../errors.ts'
 import type { AnyOperation, DisconnectPolicy, InputOf } from '../operation.ts'
 import type { Caller, RunOptions } from '../options.ts'

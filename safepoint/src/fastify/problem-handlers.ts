@@ -60,10 +60,22 @@ export function installProblems(app: FastifyInstance, options: ProblemOptions = 
       .type('application/problem+json')
       .send(Buffer.from(JSON.stringify(problem)))
   })
-  if (options.errorHandler !== false) app.setErrorHandler((error, _request, reply) => reply.problem(error))
+  if (options.errorHandler !== false) {
+    app.setErrorHandler((error, request, reply) =>
+      reply.problem(
+        // Its error looks like one of a database's connection.
+        request.raw.errored && error === request.raw.errored
+          ? new SafepointError('malformed_request', 'The request was not sent whole.', { cause: error })
+          : error,
+      ),
+    )
+  }
   if (options.notFoundHandler !== false) {
     app.setNotFoundHandler((_request, reply) => reply.problem(new SafepointError('not_found', 'No such route.')))
   }
+  // What Node would refuse with an empty 417 may be ignored as well (RFC 9110 section 10.1.1).
+  if (app.server.listenerCount('checkExpectation') === 0)
+    app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   return table
 }
 

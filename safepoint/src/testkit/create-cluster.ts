@@ -58,6 +58,9 @@ function run(command: string, args: string[], descriptors: (number | 'ignore')[]
       env: serverEnvironment,
       stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
     })
+    // It would go on making what nobody waits for, and the next start begins anew.
+    const end = () => child.kill()
+    process.once('exit', end)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -70,6 +73,7 @@ function run(command: string, args: string[], descriptors: (number | 'ignore')[]
       ),
     )
     child.once('close', (code, signal) => {
+      process.off('exit', end)
       if (code === 0) return resolve()
       const last = output.trim().split('\n').slice(-3).join(' ')
       reject(startPostgresError('start_failed', `initdb ended with ${code ?? signal}: ${last}`))

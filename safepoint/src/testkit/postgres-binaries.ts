@@ -8,9 +8,19 @@ import { startPostgresError } from './start-postgres-error.ts'
 /** The account the server runs under where we are root, which PostgreSQL refuses to run as: `nobody`, no user is made. */
 const unprivileged = { uid: 65534, gid: 65534 }
 
-/** `{uid, gid}` for `spawn()` of a server process; empty where we are not root. */
-export function serverAccount(): { uid?: number; gid?: number } {
-  return process.getuid?.() === 0 ? unprivileged : {}
+export interface ServerAccount {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+/**
+ * For `spawn()` of a server process; empty where we are not root. A `folder` that belongs to somebody, made by a start of
+ * theirs, is served under their account: nobody else's server can read it.
+ */
+export function serverAccount(folder?: string): ServerAccount {
+  if (process.getuid?.() !== 0) return {}
+  const found = folder === undefined ? undefined : fs.statSync(folder, { throwIfNoEntry: false })
+  return found === undefined || found.uid === 0 ? unprivileged : { uid: found.uid, gid: found.gid }
 }
 
 /**

@@ -48,7 +48,10 @@ export function openServerFolder(folder: string): ServerFolder {
   return { path: '/proc/self/fd/3', stdio: descriptor, close: () => fs.closeSync(descriptor) }
 }
 
-/** Fast shutdown (open transactions are rolled back), and after `patience` ms an immediate one. Resolves when it is gone. */
+/**
+ * Fast shutdown (open transactions are rolled back), and after `patience` ms an immediate one; one that was suspended goes on
+ * first. Resolves when it is gone.
+ */
 export async function stopPostmaster(pid: number, patience: number): Promise<void> {
   const identity = findProcessIdentity(pid)
   const isThere = () => identity !== undefined && findProcessIdentity(pid) === identity
@@ -56,7 +59,10 @@ export async function stopPostmaster(pid: number, patience: number): Promise<voi
   let sent: NodeJS.Signals | undefined
   while (isThere()) {
     const signal = performance.now() - began > patience ? 'SIGQUIT' : 'SIGINT'
-    if (signal !== sent) send(pid, signal)
+    if (signal !== sent) {
+      send(pid, signal)
+      send(pid, 'SIGCONT')
+    }
     sent = signal
     await new Promise((resolve) => setTimeout(resolve, 10))
   }

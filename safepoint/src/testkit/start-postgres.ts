@@ -1,9 +1,10 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { attendServer, type Attended } from './attend-server.ts'
 import { createCluster } from './create-cluster.ts'
 import { claimExclusively } from './exclusive-claim.ts'
-import { preparePostgresBinaries } from './postgres-binaries.ts'
+import { preparePostgresBinaries, serverAccount } from './postgres-binaries.ts'
 import { findPostmaster, openServerFolder, type Postmaster, stopPostmaster } from './postmaster.ts'
 import { startPostgresError } from './start-postgres-error.ts'
 import { spawnTied } from './tied-process.ts'
@@ -23,12 +24,18 @@ export interface StartPostgresOptions {
   binaries?: string
   /** How long a start, crash recovery included, may take. Milliseconds, default 60 000. */
   startTimeoutMs?: number
+  /**
+   * Where this is given, a server that ends without `stop()` (killed, out of memory) is started again on its port, and what
+   * happened is told here in a sentence. Default: it stays ended.
+   */
+  onRestart?: (told: string) => void
 }
 
 export interface RunningPostgres {
   /** Of the superuser, with its password, to the database `postgres`. */
   url: string
   port: number
+  /** Of the server that was started first. */
   pid: number
   /** The server is another running process's. */
   attached: boolean
@@ -41,7 +48,8 @@ export interface RunningPostgres {
  * development: glibc Linux and macOS.
  *
  * The server ends with the process that started it, however that ends, and the next start recovers what it held. A
- * second start on the same folder meanwhile attaches to the first one's server. As root the server runs as `nobody`.
+ * second start on the same folder meanwhile attaches to the first one's server. As root the server runs as the owner of the
+ * cluster, which is `nobody` where root has made it.
  *
  * Throws an error with `code` `unsupported_platform`, `no_binaries`, `port_in_use`, `data_dir_in_use`,
  * `wrong_version` or `start_failed`, and a message for whoever typed the command.
@@ -76,12 +84,22 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Runn
     if (left !== undefined) await stopPostmaster(left.pid, patience)
     if (!fs.existsSync(cluster)) await createCluster({ binaries, major, cluster, passwordFile, fsync })
     checkVersion(cluster, major)
-    const running = await launch({ options, dataDir, cluster, binaries, deadline })
+    const first = await launch({ options, dataDir, cluster, binaries, deadline })
+    const again = async () => {
+      // The shell beside it may have ended alone.
+      const alone = findPostmaster(cluster)
+      if (alone !== undefined) await stopPostmaster(alone.pid, patience)
+      const onItsPort = { ...options, port: first.port }
+      const by = performance.now() + startTimeoutMs
+      return launch({ options: onItsPort, dataDir, cluster, binaries, deadline: by })
+    }
+    const attendance = options.onRestart && attendServer(first, { again, tell: options.onRestart })
     const stop = async () => {
+      const running = (await attendance?.dismiss()) ?? first
       await stopPostmaster(running.pid, patience)
       release()
     }
-    return describe(running, { passwordFile, attached: false, stop })
+    return describe(first, { passwordFile, attached: false, stop })
   } catch (error) {
     release()
     throw error
@@ -117,7 +135,7 @@ interface Launch {
   deadline: number
 }
 
-async function launch({ options, dataDir, cluster, binaries, deadline }: Launch): Promise<Postmaster> {
+async function launch({ options, dataDir, cluster, binaries, deadline }: Launch): Promise<Postmaster & Attended> {
   const { fsync = true, settings = {} } = options
   const logFile = path.join(dataDir, 'server.log')
   for (;;) {
@@ -141,6 +159,7 @@ async function launch({ options, dataDir, cluster, binaries, deadline }: Launch)
       endSignal: 'INT',
       log,
       descriptor: folder.stdio,
+      account: serverAccount(cluster),
     })
     folder.close()
     fs.closeSync(log)
@@ -149,7 +168,7 @@ async function launch({ options, dataDir, cluster, binaries, deadline }: Launch)
     watch.once('exit', (code, signal) => (ended = `ended with ${code ?? signal}`))
     while (ended === undefined) {
       const running = findPostmaster(cluster)
-      if (running?.status === 'ready') return running
+      if (running?.status === 'ready') return { ...running, watch }
       if (performance.now() > deadline) {
         if (running !== undefined) await stopPostmaster(running.pid, 1000)
         throw startPostgresError('start_failed', `PostgreSQL did not get ready in time; its log is ${logFile}.`)

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { serverAccount } from './postgres-binaries.ts'
+import { serverAccount, type ServerAccount } from './postgres-binaries.ts'
 
 /**
  * Runs under `sh` beside the server: when our end of descriptor 4 is closed, which the kernel does however this process
@@ -26,6 +26,8 @@ export interface TiedProcess {
   log: number
   /** Handed to the process as descriptor 3. */
   descriptor?: number | 'ignore'
+  /** Default: `nobody` where we are root, else our own. */
+  account?: ServerAccount
   env?: Record<string, string>
 }
 
@@ -33,7 +35,7 @@ export interface TiedProcess {
 export const serverEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', LANG: 'C' }
 
 /**
- * Starts a server, as `nobody` where we are root, that ends with this process; it does not keep this process alive.
+ * Starts a server, never as root, that ends with this process; it does not keep this process alive.
  * The child is the shell beside it, which ends with the server's exit code.
  */
 export function spawnTied({
@@ -42,11 +44,12 @@ export function spawnTied({
   endSignal,
   log,
   descriptor = 'ignore',
+  account = serverAccount(),
   env = {},
 }: TiedProcess): ChildProcess {
   return unreferenced(
     spawn('/bin/sh', ['-c', launchScript, 'sh', endSignal, command, ...args], {
-      ...serverAccount(),
+      ...account,
       cwd: '/',
       env: { ...serverEnvironment, ...env },
       // A session of its own, so that Ctrl-C in a terminal reaches the owner, who decides when the server stops.

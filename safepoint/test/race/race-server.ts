@@ -1,7 +1,7 @@
 // A server process without HTTP: an engine that runs, cancels and looks as its parent says, over IPC.
 import pg from 'pg'
 import { pgDatabase } from '../../src/databases/pg.ts'
-import { topics } from '../../src/engine.ts'
+import { topics } from '../../src/topics.ts'
 import { createSafepoint, isSafepointError, type SignalBus } from '../../src/index.ts'
 import { postgresBus } from '../../src/signals/postgres.ts'
 import { serveCommands } from './forked-server.ts'

@@ -34,6 +34,13 @@ export function describeEnds<Tx>(name: string, bench: ContractBench<Tx>): void {
       expect(await stored(id)).toBe(true)
     })
 
+    it('begins as it was told though the work sends nothing: what is sent last is not committed by itself', async () => {
+      const id = unique()
+      const end = await open().transaction({ readOnly: true, last: () => [putLast(id)] }, async () => undefined)
+      expect(end).toMatchObject({ end: 'rolled back', error: { code: '25006' } })
+      expect(await stored(id)).toBe(false)
+    })
+
     it('what goes first has happened before the work sends its first statement', async () => {
       const id = unique()
       const end = await run(async (tx) => send(tx, 'select id from thing where id = $1::text', [id]), {
@@ -50,6 +57,18 @@ export function describeEnds<Tx>(name: string, bench: ContractBench<Tx>): void {
       })
       expect(end).toEqual({ end: 'rolled back', error, interrupted: false })
       expect(await stored(id)).toBe(false)
+    })
+
+    it('rolled back, with the error, when the work throws before it has given a promise; and what it gives need not be one', async () => {
+      const error = new Error('thrown at once')
+      const thrown = await run(() => {
+        throw error
+      })
+      expect(thrown).toEqual({ end: 'rolled back', error, interrupted: false })
+      const id = unique()
+      const plain = await run((() => 'plain') as never, { last: () => [putLast(id)] })
+      expect(plain).toMatchObject({ end: 'committed', value: 'plain' })
+      expect(await stored(id)).toBe(true)
     })
 
     it('rolled back when `last` says so, or throws', async () => {
@@ -136,6 +155,11 @@ export function describeEnds<Tx>(name: string, bench: ContractBench<Tx>): void {
         'begin',
         'start transaction',
         `prepare transaction 'x'`,
+        `prepare/* between */transaction 'x'`,
+        `prepare --\n transaction 'x'`,
+        'start/**/transaction',
+        'rollback/* to */',
+        '\f\v\n;;commit',
         'select 1; commit',
       ]
       for (const text of control) {
@@ -145,7 +169,8 @@ export function describeEnds<Tx>(name: string, bench: ContractBench<Tx>): void {
           await expect(send(tx, text), text).rejects.toThrow()
           throw new Error('stop')
         })
-        expect(end.end, text).toBe('rolled back')
+        // By this error: an assertion that failed inside would have rolled back as well.
+        expect(end, text).toMatchObject({ end: 'rolled back', error: { message: 'stop' } })
         expect(await stored(id), text).toBe(false)
       }
     })

@@ -87,9 +87,26 @@ export function describeInterruption<Tx>(name: string, bench: ContractBench<Tx>)
 
     it('before the first statement runs nothing', async () => {
       const id = unique()
-      const end = await database.transaction({ signal: AbortSignal.abort(new Error('enough')) }, (tx) => put(tx, id))
+      let begun = false
+      const end = await database.transaction({ signal: AbortSignal.abort(new Error('enough')) }, (tx) => {
+        begun = true
+        return put(tx, id)
+      })
       expect(end).toMatchObject({ end: 'rolled back', interrupted: true, error: { message: 'enough' } })
+      expect(begun).toBe(false)
       expect(await stored(id)).toBe(false)
+    })
+
+    it('stops the first statement too, which travels with BEGIN', async () => {
+      for (const round of [1, 2]) {
+        const [text, controller] = [`select pg_sleep(20), '${unique()}'`, new AbortController()]
+        const ending = database.transaction({ signal: controller.signal }, (tx) => send(tx, text))
+        await running(text)
+        const started = performance.now()
+        controller.abort(new Error('enough'))
+        expect(await ending, `${round}`).toMatchObject({ end: 'rolled back', interrupted: true })
+        expect(performance.now() - started).toBeLessThan(5000)
+      }
     })
 
     it('is without effect once the last statements were sent', async () => {

@@ -134,6 +134,21 @@ export function describeTrouble<Tx>(name: string, bench: ContractBench<Tx>): voi
       expect(await stored(id)).toBe(false)
     })
 
+    it('what failed is told as rolled back though the server has gone silent by then', async () => {
+      const way = await bench.proxy()
+      const database = open(way)
+      const id = unique()
+      const end = await database.transaction({}, async (tx) => {
+        await put(tx, id)
+        way.swallow()
+        throw new Error('thrown')
+      })
+      expect(end).toMatchObject({ end: 'rolled back', error: { message: 'thrown' }, interrupted: false })
+      await way.restore()
+      expect(await database.transaction({}, pidOf)).toMatchObject({ end: 'committed' })
+      expect(await stored(id)).toBe(false)
+    })
+
     it('what is urgent waits for a lock a short time only', async () => {
       const database = open()
       const id = unique()
