@@ -23,6 +23,7 @@ import { endWithToken } from './events/end-with-token.ts'
 import { eventsRoutes } from './events/events.routes.ts'
 import { documentedRead, jsonSchema, readJsonBodies } from './http.ts'
 import { inventoryRoutes } from './inventory/inventory.routes.ts'
+import { answerKnownMethods } from './known-methods.ts'
 import type { Logger } from './log.ts'
 import { mailRoutes } from './mail/mail.routes.ts'
 import { clientEventsRoutes } from './monitoring/client-events.routes.ts'
@@ -66,6 +67,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     bodyLimit: 256 * 1024,
     // Half-sent requests do not hold a connection.
     requestTimeout: 30_000,
+    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5000 },
     genReqId: (request) => acceptableId(request.headers['x-request-id']) ?? uuidv7(),
   })
 
@@ -80,6 +82,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     // RFC 9110 section 15.5.2.
     if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer')
   })
+  answerKnownMethods(app)
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request
     request.log.debug(

@@ -4,6 +4,7 @@ import { changeProfile } from './accounts/change-profile.ts'
 import { closeAccount } from './accounts/close-account.ts'
 import { endSession } from './accounts/end-session.ts'
 import { openSession } from './accounts/open-session.ts'
+import { purgeSessions, purgeSessionsJob } from './accounts/purge-sessions.ts'
 import { registerAccount } from './accounts/register-account.ts'
 import { requestPasswordReset } from './accounts/request-password-reset.ts'
 import { resetPassword } from './accounts/reset-password.ts'
@@ -28,11 +29,13 @@ import { mailTopic } from './mail/mail.ts'
 import { sendMailsJob, sendQueuedMails, sweepMails } from './mail/send-queued-mails.ts'
 import type { Relay } from './mail/smtp-relay.ts'
 import { countRetries } from './monitoring/count-retries.ts'
+import { askDisputes, askDisputesJob } from './orders/ask-disputes.ts'
 import { expireOrders, expireOrdersJob } from './orders/expire-order.ts'
 import { sweepPayments } from './orders/sweep-payments.ts'
 import { orderOperations, type OrderOptions } from './orders/order-operations.ts'
 import type { Runs } from './orders/resolve-refund.ts'
 import type { Pantry } from './pantry.ts'
+import { alarmRefunds, alarmRefundsJob } from './payments/alarm-refunds.ts'
 import type { OfferedGateways } from './payments/offered-gateways.ts'
 import { sweepPaymentsJob } from './payments/settle-later.ts'
 import { applyEvents } from './payments/webhooks/apply-events.ts'
@@ -67,6 +70,10 @@ export interface Parts {
   readonly webhookTries?: number
   /** How long the payload of an event is kept once it was applied, in days. */
   readonly webhookPayloadDays?: number
+  /** After so many days on its way back a refund is told to a human. */
+  readonly refundAlarmDays?: number
+  /** Of the administrator who is told what needs a human; absent: all of them are. */
+  readonly adminEmail?: string | undefined
 }
 
 /** Every job that is ever enqueued. */
@@ -76,6 +83,9 @@ export const jobNames: readonly string[] = [
   sweepPaymentsJob,
   applyEventsJob,
   stripWebhooksJob,
+  askDisputesJob,
+  alarmRefundsJob,
+  purgeSessionsJob,
 ]
 
 /** The operations of all domains and the engine that runs them; the same in a server and in a worker. */
@@ -119,7 +129,15 @@ export function compose(parts: Parts) {
       relay: parts.relay,
       links: { shop: publicUrl, resetToken: (id) => tokens.resetTokenOf(id) },
     }),
-    orders: orderOperations({ gateways, currency, enqueue, publicUrl, runs, ...parts.orders }),
+    orders: orderOperations({
+      gateways,
+      currency,
+      enqueue,
+      publicUrl,
+      runs,
+      adminEmail: parts.adminEmail,
+      ...parts.orders,
+    }),
     webhooks: webhookOperations({ enqueue }),
   }
   const retries = countRetries()
@@ -141,14 +159,17 @@ export function compose(parts: Parts) {
     else safepoint.bus.publish(topic, data)
   })
   const pantry: Pantry = { safepoint, database, tokens, currency }
-  const { settlePayment } = operations.orders
-  const webhooks = applyEvents({ safepoint, settlePayment, enqueue, log, tries: parts.webhookTries })
+  const { settlePayment, noteDispute } = operations.orders
+  const webhooks = applyEvents({ safepoint, settlePayment, noteDispute, enqueue, log, tries: parts.webhookTries })
   const jobs: Job[] = [
     sweepMails(mails),
     expireOrders(safepoint, operations.orders.expireOrder),
     sweepPayments({ safepoint, settlePayment, log }),
     webhooks.job,
     stripWebhooks({ database, days: parts.webhookPayloadDays, log }),
+    askDisputes({ safepoint, noteDispute, log }),
+    alarmRefunds({ database, days: parts.refundAlarmDays, adminEmail: parts.adminEmail, log }),
+    purgeSessions({ database, log }),
   ]
   const catalog = cacheCatalog({ database, bus: safepoint.bus })
   return { pantry, operations, catalog, retries, mails, publicUrl, jobs, gateways, webhooks }

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
 import type { SmtpConfig } from './mail/smtp-relay.ts'
+import { defaultRefundAlarmDays } from './payments/alarm-refunds.ts'
 import { defaultBreaker, type BreakerSettings } from './payments/gateway-breaker.ts'
 import { defaultPayloadDays } from './payments/webhooks/strip-webhooks.ts'
 import { defaultTries } from './payments/webhooks/webhook-events.ts'
@@ -56,6 +57,7 @@ const environment = z.object({
   GATEWAY_BREAKER_OPEN_MS: milliseconds(100, 3600_000).default(defaultBreaker.open),
   WEBHOOK_TRIES: z.coerce.number().int().min(1).max(1000).default(defaultTries),
   WEBHOOK_PAYLOAD_DAYS: z.coerce.number().int().min(1).max(3650).default(defaultPayloadDays),
+  REFUND_ALARM_DAYS: z.coerce.number().int().min(1).max(365).default(defaultRefundAlarmDays),
   METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   LOG_LEVEL: level.default('info'),
   LOG_FILE: z.string().min(1).optional(),
@@ -98,6 +100,8 @@ export interface Config {
   readonly webhookTries: number
   /** `WEBHOOK_PAYLOAD_DAYS`: how long what a gateway told is kept once it was applied. Default 30; what was given up stays. */
   readonly webhookPayloadDays: number
+  /** `REFUND_ALARM_DAYS`: after so many days on its way back a refund is told to a human (`npm run pantry -- payments attention`, and by mail). Default 10. */
+  readonly refundAlarmDays: number
   /** Lets others than this machine read `/metrics`. */
   readonly metricsToken: string | undefined
   readonly logLevel: z.output<typeof level>
@@ -167,6 +171,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     webhookTries: data.WEBHOOK_TRIES,
     webhookPayloadDays: data.WEBHOOK_PAYLOAD_DAYS,
+    refundAlarmDays: data.REFUND_ALARM_DAYS,
     metricsToken: data.METRICS_TOKEN,
     logLevel: data.LOG_LEVEL,
     logFile: data.LOG_FILE,

@@ -4,6 +4,7 @@ import { lineLimit, quantityLimit } from './cart/cart.ts'
 import { catalogProblems } from './catalog/catalog-problems.ts'
 import { eventProblems } from './events/event-problems.ts'
 import { inventoryProblems } from './inventory/inventory-problems.ts'
+import { methodProblems } from './known-methods.ts'
 import { mailProblems } from './mail/mail-problems.ts'
 import { orderProblems } from './orders/order-problems.ts'
 import { paymentProblems } from './payments/payment-problems.ts'
@@ -181,6 +182,7 @@ export const problems: ProblemTable = together(
   mailProblems,
   webhookProblems,
   eventProblems,
+  methodProblems,
 )
 
 /** Each code is told in one place: two tables that know it would tell different stories. */

@@ -51,6 +51,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     log: areaLog(log, 'operations', config.env),
     webhookTries: config.webhookTries,
     webhookPayloadDays: config.webhookPayloadDays,
+    refundAlarmDays: config.refundAlarmDays,
+    adminEmail: config.admin?.email,
     engine: {
       ...(config.operationLease !== undefined && { lease: config.operationLease }),
       ...(config.conflictAttempts !== undefined && { attempts: config.conflictAttempts }),

@@ -75,6 +75,26 @@ table cart_item with (fillfactor=70)
   constraint cart_item_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES pantry.variant(id)
   INDEX cart_item_variant ON pantry.cart_item USING btree (variant_id)
 
+table dispute
+  column gateway text not null
+  column dispute_id text not null
+  column payment_id uuid not null
+  column status text not null
+  column amount bigint not null
+  column currency text not null
+  column reason text
+  column respond_by timestamp with time zone
+  column opened_at timestamp with time zone not null
+  column version integer not null default 1
+  column updated_at timestamp with time zone not null default clock_timestamp()
+  column looked_at timestamp with time zone not null default clock_timestamp()
+  constraint dispute_amount CHECK ((amount >= 0))
+  constraint dispute_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES pantry.payment(id)
+  constraint dispute_pkey PRIMARY KEY (gateway, dispute_id)
+  constraint dispute_status CHECK ((status = ANY (ARRAY['inquiry'::text, 'open'::text, 'won'::text, 'lost'::text, 'closed'::text])))
+  INDEX dispute_of_payment ON pantry.dispute USING btree (payment_id)
+  INDEX dispute_undecided ON pantry.dispute USING btree (looked_at) WHERE (status = ANY (ARRAY['inquiry'::text, 'open'::text]))
+
 table mail
   column id uuid not null
   column once text not null
@@ -184,6 +204,7 @@ table password_reset
   column used_at timestamp with time zone
   constraint password_reset_account_id_fkey FOREIGN KEY (account_id) REFERENCES pantry.account(id) ON DELETE CASCADE
   constraint password_reset_pkey PRIMARY KEY (id)
+  INDEX password_reset_expiry ON pantry.password_reset USING btree (expires_at)
   INDEX password_reset_of ON pantry.password_reset USING btree (account_id, created_at DESC)
 
 table payment
@@ -214,8 +235,12 @@ table payment
   column aside_amount bigint not null default 0
   column look_at timestamp with time zone
   column pending_amount bigint not null default 0
+  column disputed_amount bigint not null default 0
+  column refunding_since timestamp with time zone
+  column refund_alarm_at timestamp with time zone
   constraint payment_amount CHECK ((amount >= 0))
   constraint payment_aside CHECK (((aside_amount >= 0) AND (aside_amount <= refunded_amount)))
+  constraint payment_disputed CHECK ((disputed_amount >= 0))
   constraint payment_order_id_fkey FOREIGN KEY (order_id) REFERENCES pantry.orders(id)
   constraint payment_owed CHECK ((owed_amount >= 0))
   constraint payment_pending CHECK (((pending_amount >= 0) AND (pending_amount <= refunded_amount)))
@@ -225,6 +250,7 @@ table payment
   INDEX payment_handled ON pantry.payment USING btree (id) WHERE (handled_by IS NOT NULL)
   INDEX payment_of_order ON pantry.payment USING btree (order_id, id)
   INDEX payment_owing ON pantry.payment USING btree (id) WHERE (owed_amount > 0)
+  INDEX payment_refunding ON pantry.payment USING btree (refunding_since) WHERE (refunding_since IS NOT NULL)
   INDEX payment_watched ON pantry.payment USING btree (looked_at NULLS FIRST) WHERE ((handled_by IS NULL) AND ((status = ANY (ARRAY['requires_action'::text, 'processing'::text, 'refunding'::text])) OR page_open OR (unwanted AND (status = 'captured'::text)) OR (owed_amount > 0) OR (pending_amount > 0) OR (look_at IS NOT NULL)))
   UNIQUE INDEX payment_live ON pantry.payment USING btree (order_id) WHERE ((status = ANY (ARRAY['created'::text, 'requires_action'::text, 'processing'::text, 'captured'::text, 'refunding'::text])) AND (NOT unwanted))
   UNIQUE INDEX payment_of_gateway ON pantry.payment USING btree (gateway, gateway_reference) WHERE (gateway_reference IS NOT NULL)
@@ -311,6 +337,7 @@ table session
   constraint session_pkey PRIMARY KEY (id)
   constraint session_revoked CHECK (((revoked_at IS NULL) = (revoked_because IS NULL)))
   constraint session_revoked_because CHECK ((revoked_because = ANY (ARRAY['logout'::text, 'token_reused'::text, 'password_changed'::text, 'account_closed'::text, 'administrator'::text])))
+  INDEX session_expiry ON pantry.session USING btree (expires_at)
   INDEX session_of ON pantry.session USING btree (account_id)
   INDEX session_revoked ON pantry.session USING btree (revoked_at) WHERE (revoked_at IS NOT NULL)
 
@@ -378,6 +405,7 @@ table webhook_event with (fillfactor=85)
   column occurred_at timestamp with time zone not null
   column received_at timestamp with time zone not null default clock_timestamp()
   column applied_at timestamp with time zone
+  column dispute_id text
   constraint webhook_event_applied CHECK (((state = 'applied'::text) = (applied_at IS NOT NULL)))
   constraint webhook_event_once UNIQUE (gateway, event_id)
   constraint webhook_event_pkey PRIMARY KEY (id)
@@ -496,11 +524,18 @@ begin
   unlooked := new;
   unlooked.looked_at := old.looked_at;
   unlooked.look_at := old.look_at;
+  unlooked.refund_alarm_at := old.refund_alarm_at;
   if unlooked is not distinct from old then
     return new;
   end if;
   new.version := old.version + 1;
   new.updated_at := clock_timestamp();
+  if new.status = 'refunding' or new.pending_amount > 0 then
+    new.refunding_since := coalesce(old.refunding_since, clock_timestamp());
+  else
+    new.refunding_since := null;
+    new.refund_alarm_at := null;
+  end if;
   if new.status = old.status then
     return new;
   end if;

@@ -278,6 +278,8 @@ describe('an account with orders', () => {
     'is with the gateway on its way back': `update pantry.payment set refunded_amount = 50, pending_amount = 50 where order_id = $1`,
     'is looked after by somebody': `update pantry.payment set handled_by = gen_random_uuid() where order_id = $1`,
     'came when nobody waited for it': `update pantry.payment set unwanted = true where order_id = $1`,
+    'is disputed': `insert into pantry.dispute (gateway, dispute_id, payment_id, status, amount, currency, opened_at)
+      select gateway, 'dp_' || id, id, 'open', amount, currency, clock_timestamp() from pantry.payment where order_id = $1`,
     'is about to be given back': `update pantry.orders set closing_by = gen_random_uuid() where id = $1`,
   }
   test.each(Object.entries(moving))('whose money %s, stays', async (_, step) => {

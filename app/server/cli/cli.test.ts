@@ -222,6 +222,7 @@ test('help for all and for each; what is no command is exit code 2', async () =>
     'cart show',
     'cart tidy',
     'stock movements',
+    'payments attention',
     'webhooks list',
     'webhooks replay',
     'orders show',

@@ -1,6 +1,8 @@
 import { uuidv7 } from 'safepoint'
 import { isId } from '../http.ts'
 import { findOrder, listOrderHistory } from '../orders/orders.queries.ts'
+import { listDisputesOf } from '../payments/find-dispute.ts'
+import { listAdminPayments } from '../payments/list-admin-payments.ts'
 import { listEvents } from '../payments/webhooks/webhook-events.queries.ts'
 import { webhookStates } from '../payments/webhooks/webhook-events.ts'
 import { viewEvent, webhookQuery } from '../payments/webhooks/webhooks.schema.ts'
@@ -60,6 +62,35 @@ const replayWebhook: Command = {
   },
 }
 
+const listAttention: Command = {
+  name: ['payments', 'attention'],
+  summary: 'Payments that wait for a human: refunds in doubt, failed or long under way, and disputes',
+  options: { limit: { value: 'N', says: 'so many of them; default 100' } },
+  async run(attached, { options }) {
+    const { pantry } = await attached.engine()
+    const { items } = await listAdminPayments(attached.database, (scope, key) => pantry.safepoint.find(scope, key), {
+      unsettled: true,
+      limit: readCount(options.limit, 'limit', 100),
+    })
+    return {
+      json: items,
+      table: {
+        head: ['because', 'amount', 'gateway', 'status', 'answer by', 'order', 'payment'],
+        rows: items.map(({ attention, disputes, ...payment }) => [
+          attention!.because,
+          attention!.amount,
+          payment.gateway,
+          payment.status,
+          attention!.because === 'disputed' ? disputes?.find(({ respondBy }) => respondBy)?.respondBy : undefined,
+          payment.orderId,
+          payment.id,
+        ]),
+      },
+      empty: 'None does.',
+    }
+  },
+}
+
 const showOrder: Command = {
   name: ['orders', 'show'],
   summary: 'An order with its payment, its lines and every change of its state',
@@ -71,12 +102,17 @@ const showOrder: Command = {
     const { order } = found
     const history = await listOrderHistory(database, id)
     const { payment } = order
+    const disputes = payment ? await listDisputesOf(database, [payment.id]) : []
     return {
-      json: { ...order, history },
+      json: { ...order, history, disputes },
       lines: [
         `order ${order.id}, ${order.status} (${order.reason}), ${order.fulfilment === 'shipped' ? 'shipped' : 'not shipped'}`,
         `account ${order.accountId}, placed ${order.createdAt.toISOString()}, ${formatMoney(order.total)}`,
         payment ? `payment ${payment.id}: ${payment.gateway}, ${payment.status}` : 'no payment yet',
+        ...disputes.map(
+          ({ id: dispute, status, reason, ...one }) =>
+            `dispute ${dispute}: ${status}, ${formatMoney(one)}${reason === null ? '' : `, ${reason}`}`,
+        ),
         ...order.lines.map((line) => `  ${line.quantity} × ${line.name}: ${formatMoney(line.totalPrice)}`),
       ],
       table: {
@@ -87,4 +123,4 @@ const showOrder: Command = {
   },
 }
 
-export const paymentCommands: readonly Command[] = [listWebhooks, replayWebhook, showOrder]
+export const paymentCommands: readonly Command[] = [listAttention, listWebhooks, replayWebhook, showOrder]

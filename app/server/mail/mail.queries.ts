@@ -56,6 +56,19 @@ export async function insertMail(
   })
 }
 
+/**
+ * The administrators to tell: whoever has this address, or all of them where none of them has, or none is given.
+ */
+export async function listStaff(tx: SqlTransaction, emailKey: string | null): Promise<string[]> {
+  const { rows } = await tx.query<{ id: string }>({
+    name: 'mail_staff',
+    text: `with staff as (select id, email_key from pantry.account where role = 'admin' and closed_at is null)
+      select id from staff where email_key = $1::text or not exists (select from staff where email_key = $1::text) order by id`,
+    values: [emailKey],
+  })
+  return rows.map(({ id }) => id)
+}
+
 /** Mails whose time has come, the longest due first. */
 export async function listDueMails(reader: Reader, limit: number): Promise<{ id: string; round: number }[]> {
   const { rows } = await reader.query<{ id: string; round: number }>({

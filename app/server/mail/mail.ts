@@ -1,7 +1,16 @@
 import type { Locale } from '../accounts/accounts.ts'
 
 /** What a mail tells of; one file of `templates/` each. */
-export const mailTemplates = ['confirmation', 'receipt', 'refund', 'payment_failed', 'password_reset'] as const
+export const mailTemplates = [
+  'confirmation',
+  'receipt',
+  'refund',
+  'payment_failed',
+  'password_reset',
+  // To those who run the shop.
+  'dispute',
+  'refund_delayed',
+] as const
 export type MailTemplate = (typeof mailTemplates)[number]
 
 /** `queued` until the relay has said yes (`sent`), no, or not yet too often (`failed`). */

@@ -5,10 +5,12 @@ import type { RenderedMail } from './letter.ts'
 import type { Mail, MailTemplate } from './mail.ts'
 import { findOrderFacts } from './mail.queries.ts'
 import { confirmation } from './templates/confirmation.ts'
+import { dispute } from './templates/dispute.ts'
 import type { OrderLetterData } from './templates/order-letter.ts'
 import { passwordReset } from './templates/password-reset.ts'
 import { paymentFailed } from './templates/payment-failed.ts'
 import { receipt } from './templates/receipt.ts'
+import { refundDelayed } from './templates/refund-delayed.ts'
 import { refund } from './templates/refund.ts'
 
 /** What leads from a mail back to the shop. */
@@ -20,12 +22,20 @@ export interface MailLinks {
 }
 
 const orderTemplates: Record<
-  Exclude<MailTemplate, 'password_reset'>,
+  Exclude<MailTemplate, 'password_reset' | 'dispute' | 'refund_delayed'>,
   (data: OrderLetterData, locale: Locale) => RenderedMail
 > = { confirmation, receipt, refund, payment_failed: paymentFailed }
 
 const money = z.object({ amount: z.int(), currency: z.string() })
 const orderData = z.looseObject({ orderId: z.uuid(), total: money.optional(), amount: money.optional() })
+const staffData = z.looseObject({ orderId: z.uuid(), paymentId: z.uuid(), gateway: z.string(), amount: money })
+const disputeData = staffData.extend({
+  disputeId: z.string(),
+  status: z.enum(['inquiry', 'open', 'won', 'lost', 'closed']),
+  reason: z.string().nullable(),
+  respondBy: z.iso.datetime().nullable(),
+})
+const delayedData = staffData.extend({ since: z.iso.datetime() })
 const resetData = z.looseObject({ resetId: z.uuid() })
 
 /**
@@ -40,6 +50,8 @@ export async function renderMail(reader: Reader, mail: Mail, links: MailLinks): 
     const url = `${links.shop()}/#reset=${links.resetToken(resetId)}`
     return passwordReset({ url, validMinutes: passwordResetLifetime / 60_000 }, locale)
   }
+  if (template === 'dispute') return dispute(disputeData.parse(mail.data), locale)
+  if (template === 'refund_delayed') return refundDelayed(delayedData.parse(mail.data), locale)
   const data = orderData.parse(mail.data)
   const order = await findOrderFacts(reader, data.orderId, mail.accountId)
   if (!order) throw new Error(`This account has no order ${data.orderId}.`)

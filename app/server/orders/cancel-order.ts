@@ -152,11 +152,12 @@ async function moneyToReturn(tx: SqlTransaction, request: CancelRequest, operati
   return mayCancel(order, operationId).cancel === 'return-money'
 }
 
-/** Throws `order_shipped`, and `conflict` while a payment is under way. */
+/** Throws `order_shipped`, `payment_disputed`, and `conflict` while a payment is under way. */
 function mayCancel(order: Order, operationId: string) {
   const decision = decideCancel(order, operationId)
   if (decision.cancel !== 'refused') return decision
   if (decision.because === 'shipped') throw refuse('order_shipped', 'The order is on its way already.')
+  if (decision.because === 'payment_disputed') throw disputed()
   throw conflict('A payment of this order is under way; its outcome decides.', {
     retryAfterMs: 1000,
     details: { status: order.status },
@@ -167,6 +168,10 @@ export function mustFind(found: OrderNow | undefined): OrderNow {
   if (!found) throw noSuchOrder()
   return found
 }
+
+/** What a bank holds, or has taken, is not given back as well. */
+export const disputed = (details?: Readonly<Record<string, unknown>>) =>
+  refuse('payment_disputed', 'The customer’s bank has this money under dispute.', { ...(details && { details }) })
 
 export const noSuchOrder = () => refuse('order_not_found', 'There is no such order.')
 
@@ -179,6 +184,7 @@ export function cancelOrder(options: CancelOptions) {
     errors: {
       order_not_found: 'There is no such order of this account.',
       order_shipped: 'The order is on its way; it can be sent back, not cancelled.',
+      payment_disputed: 'The customer’s bank has the money under dispute: what comes of it is decided there.',
       payment_refused: 'The payment gateway turned the refund down; nothing was done.',
     },
     onDisconnect: 'finish',

@@ -3,7 +3,7 @@ import { accountOf } from '../accounts/accounts.ts'
 import { isId } from '../http.ts'
 import type { Enqueue } from '../jobs.ts'
 import { assertOffered } from '../payments/gateway-calls.ts'
-import { stepOf } from '../payments/gateway-steps.ts'
+import { assertCharges, stepOf } from '../payments/gateway-steps.ts'
 import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { viewPayment } from '../payments/payments.schema.ts'
 import { cancelSteps, noSuchOrder, runCancel, type CancelSteps } from './cancel-order.ts'
@@ -78,6 +78,7 @@ export function confirmOrder({ gateways, hold, enqueue, publicUrl }: ConfirmOrde
       if (paymentMethod === undefined) return payOnPage(ctx, begun, paying)
 
       const { paymentId, total } = begun
+      assertCharges(gateway)
       const result = await ctx.steps[stepOf('charge', gateway)]({
         ...total,
         paymentMethod,

@@ -47,6 +47,8 @@ export function decideSettle(
   { retry = false }: { readonly retry?: boolean | undefined } = {},
 ): SettleDecision {
   const decision = decideStanding(order, payment, standing)
+  // What the customer's bank holds, or has given back, is not given back as well: a human decides.
+  if (decision.settle === 'return' && payment.disputed > 0) return nothing
   return decision.settle === 'return' && payment.owed > 0 && !retry ? nothing : decision
 }
 

@@ -4,13 +4,13 @@ import { movePayment, notePayment, releaseCharge } from '../payments/move-paymen
 import { isWaiting, type Payment, type Run } from '../payments/payments.ts'
 import { settleLater } from '../payments/settle-later.ts'
 import { endCancelled } from './cancel-order.ts'
+import { cancelRefunded } from './cancel-refunded.ts'
 import { reopenOrder } from './close-order.ts'
 import { takePlanBack } from './confirm-steps.ts'
 import { mailRefund } from './order-mails.ts'
 import type { OrderNow } from './orders.queries.ts'
 import type { Order, OrderReason } from './orders.ts'
 import { settleReturned } from './settle-returned.ts'
-import { cancelRefunded } from './settle-steps.ts'
 
 /** The run in charge of a payment, or of the order that it pays. */
 export function runInCharge(order: Pick<Order, 'payment' | 'closingRun'>, payment: Payment): Run | undefined {

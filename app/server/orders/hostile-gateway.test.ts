@@ -87,6 +87,38 @@ describe('a charge', () => {
   })
 })
 
+describe('a dispute', () => {
+  it.each<[string, object, number | 'untold']>([
+    [
+      'in another currency: how much of the payment that is nobody knows, and all of it is held',
+      { currency: 'usd', amount: 300 },
+      25_000,
+    ],
+    ['of a kind that nobody knows: it is held, and a human looks', { status: 'under_arbitration' }, 25_000],
+    ['of another payment: nothing is held', { payment_intent: 'pi_of_somebody_else' }, 'untold'],
+    ['of no payment: nothing is held', { payment_intent: null }, 'untold'],
+    ['under another name: nothing is held', { id: 'dp_other' }, 'untold'],
+    ['in no currency that there could be: nothing is held', { currency: '<b>' }, 'untold'],
+    ['of less than nothing: nothing is held', { amount: -25_000 }, 'untold'],
+  ])('that is told %s', async (_, words, held) => {
+    const { customer, order } = await placeOne(world)
+    const paid = await confirm(order, customer.scope, card)
+    if (paid.outcome !== 'succeeded') throw new Error(JSON.stringify(paid))
+    const { id: paymentId } = paid.result.payment
+    const charge = [...stripe.book.charges.values()].find(({ metadata }) => metadata['order'] === order.id)!
+    await fetch(`${stripe.url}/_control/charges/${charge.id}/dispute`, { method: 'POST', body: '{}' })
+    const [dispute] = [...stripe.book.disputes.values()].slice(-1)
+    lie = (body, path) => (path.startsWith('/v1/disputes/') ? { ...body, ...words } : body)
+    // Some of it is tried again, in vain, for longer than a test waits.
+    const told = await safepoint
+      .run(operations.noteDispute, { paymentId, disputeId: dispute!.id }, { scope: 'shop', wait: 500 })
+      .catch((error: unknown) => error)
+    expect((told as { outcome?: string }).outcome === 'succeeded', JSON.stringify(told)).toBe(held !== 'untold')
+    const [row] = await world.sql('select disputed_amount::int as held from pantry.payment where id = $1', [paymentId])
+    expect(row).toEqual({ held: held === 'untold' ? 0 : held })
+  })
+})
+
 describe('a page', () => {
   async function waiting() {
     const placed = await placeOne(world)

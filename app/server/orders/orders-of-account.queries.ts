@@ -36,7 +36,10 @@ export interface UnsettledOrder {
   readonly status: OrderStatus
 }
 
-/** Orders whose money may still come or go: undecided, being given back, or with a payment that somebody is in charge of. */
+/**
+ * Orders whose money may still come or go: undecided, being given back, with a payment that somebody is in charge of, or disputed: whoever
+ * asks his bank for his money does not have erased, meanwhile, to whom the goods went.
+ */
 export async function listUnsettledOrders(tx: SqlTransaction, accountId: string): Promise<UnsettledOrder[]> {
   const { rows } = await tx.query<UnsettledOrder>({
     name: 'orders_unsettled_of',
@@ -48,7 +51,8 @@ export async function listUnsettledOrders(tx: SqlTransaction, accountId: string)
           select from pantry.payment p where p.order_id = o.id and (
             p.status in ('created', 'requires_action', 'processing', 'refunding') or p.handled_by is not null or p.owed_amount > 0
             or p.pending_amount > 0
-            or p.unwanted and p.captured_amount > p.refunded_amount
+            or p.unwanted and p.captured_amount > p.refunded_amount + p.disputed_amount
+            or exists (select from pantry.dispute d where d.payment_id = p.id and d.status in ('inquiry', 'open'))
           )
         )
       )

@@ -160,14 +160,16 @@ export function viewWithHistory(
 ): OrderWithHistory {
   return {
     ...viewOrder(order),
-    history: history.map(({ from, to, reason, note, actor, at }) => ({
-      from,
-      to,
-      reason,
-      ...(note !== undefined && { note }),
-      by: actor === undefined ? 'shop' : actor === order.accountId ? 'customer' : 'staff',
-      ...(actors && actor !== undefined && { actor }),
-      at: at.toISOString(),
-    })),
+    history: history
+      .filter(({ reason }) => actors || !reason.startsWith('dispute_'))
+      .map(({ from, to, reason, note, actor, at }) => ({
+        from,
+        to,
+        reason,
+        ...(note !== undefined && { note }),
+        by: actor === undefined ? 'shop' : actor === order.accountId ? 'customer' : 'staff',
+        ...(actors && actor !== undefined && { actor }),
+        at: at.toISOString(),
+      })),
   }
 }

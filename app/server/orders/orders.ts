@@ -59,6 +59,11 @@ export type OrderReason =
   | 'refunded'
   /** What had been counted as given back has come back to us. */
   | 'refund_failed'
+  /** The customer's bank doubts the payment, and what came of it. Told to administrators only. */
+  | 'dispute_opened'
+  | 'dispute_won'
+  | 'dispute_lost'
+  | 'dispute_closed'
   /** What a human says of a refund whose outcome nobody could tell. */
   | 'refund_confirmed'
   | 'refund_not_made'
@@ -126,7 +131,7 @@ export type CancelDecision =
   | { readonly cancel: 'at-once' }
   /** A payment page is open, or money was taken: the gateway has to give it up first. */
   | { readonly cancel: 'return-money'; readonly payment: Payment }
-  | { readonly cancel: 'refused'; readonly because: 'shipped' | 'payment_under_way' }
+  | { readonly cancel: 'refused'; readonly because: 'shipped' | 'payment_under_way' | 'payment_disputed' }
 
 /** What cancelling the order takes. `by` is the run that asks: what it has closed itself is open to it. */
 export function decideCancel(order: Order, by?: string): CancelDecision {
@@ -141,6 +146,9 @@ export function decideCancel(order: Order, by?: string): CancelDecision {
   if (payment === undefined || !isLive(payment)) return { cancel: 'at-once' }
   if (payment.status === 'created' || payment.status === 'processing')
     return { cancel: 'refused', because: 'payment_under_way' }
+  // The customer's bank holds it, or has given it back: twice is not for us. What a run has closed it ends all the same.
+  if (payment.disputed > 0 && (by === undefined || order.closingBy !== by))
+    return { cancel: 'refused', because: 'payment_disputed' }
   return { cancel: 'return-money', payment }
 }
 

@@ -9,14 +9,14 @@ import type { OfferedGateways } from '../payments/offered-gateways.ts'
 import { arrivedOf, atGateway, type GatewayPayment } from '../payments/payments.ts'
 import { settleLater } from '../payments/settle-later.ts'
 import { rememberEvent } from './admin-orders.queries.ts'
-import { mustFind, noSuchOrder } from './cancel-order.ts'
+import { disputed, mustFind, noSuchOrder } from './cancel-order.ts'
+import { cancelRefunded } from './cancel-refunded.ts'
 import { closeOrder, reopenOrder } from './close-order.ts'
 import { mailRefund } from './order-mails.ts'
 import { getOrder, lockOrder, type OrderNow } from './orders.queries.ts'
 import { orderTopic, type Order } from './orders.ts'
 import { refundOrderInput, viewOrder, type OrderView } from './orders.schema.ts'
 import { settleReturned } from './settle-returned.ts'
-import { cancelRefunded } from './settle-steps.ts'
 
 export interface RefundOrderOptions {
   readonly gateways: OfferedGateways
@@ -53,6 +53,8 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
       order_not_found: 'There is no such order.',
       nothing_to_refund: 'Nothing of this order is taken.',
       currency_mismatch: 'It was paid in another currency.',
+      payment_disputed:
+        'The customer’s bank holds it, or has given it back, in a dispute; `left` says what of it is not disputed.',
       refund_too_large: 'More than is left of what was paid; `left` says how much is.',
       payment_refused: 'The payment gateway turned the refund down; nothing was done.',
       gateway_unavailable: 'The payment gateway could not be reached; nothing was given back.',
@@ -73,11 +75,15 @@ export function refundOrder({ gateways, enqueue }: RefundOrderOptions) {
           const currency = payment.amount.currency
           if (given !== undefined && given !== currency)
             throw refuse('currency_mismatch', `It was paid in ${currency}.`, { details: { currency: given } })
+          if (payment.disputed > 0 && (left === 0 || (amount ?? 0) > left))
+            throw disputed({ left: { amount: left, currency } })
           if (amount !== undefined && amount > left)
             throw refuse('refund_too_large', 'That is more than is left.', {
               details: { left: { amount: left, currency } },
             })
-          const part = amount === undefined || amount === left ? null : amount
+          // Beside a dispute never all that the gateway has: that would count what the bank holds as well.
+          const all = payment.disputed === 0 && (amount === undefined || amount === left)
+          const part = all ? null : (amount ?? left)
           await takeCharge(tx, payment.id, by, part ?? undefined)
           if (part === null) {
             await mustMovePayment(tx, payment.id, ['captured'], 'refunding')
@@ -156,12 +162,12 @@ function refundable(order: Order, operationId: string) {
   if ((order.closingBy ?? operationId) !== operationId || (payment?.handledBy ?? operationId) !== operationId)
     throw underWay()
   const reference = payment?.gatewayReference
-  const left = payment?.status === 'captured' ? payment.captured - payment.refunded : 0
-  if (!payment || reference === undefined || left <= 0)
+  const taken = payment?.status === 'captured' ? payment.captured - payment.refunded : 0
+  if (!payment || reference === undefined || taken <= 0)
     throw refuse('nothing_to_refund', 'Nothing of this order is taken.', {
       details: { status: order.status, ...(payment && { payment: payment.status }) },
     })
-  return { payment, reference, left }
+  return { payment, reference, left: Math.max(0, taken - payment.disputed) }
 }
 
 /** All of it is back. */

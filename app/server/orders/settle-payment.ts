@@ -6,8 +6,10 @@ import type { GatewayName } from '../payments/gateways/gateway.ts'
 import { findPayment } from '../payments/find-payment.ts'
 import { viewPayment, type PaymentView } from '../payments/payments.schema.ts'
 import { atGateway } from '../payments/payments.ts'
+import { applyDecision } from './apply-decision.ts'
 import { decideSettle } from './decide-settle.ts'
-import { applyDecision, endReturn, overtaken, readPayment, settleSteps, type SettleOptions } from './settle-steps.ts'
+import { overtaken, readPayment } from './settle-request.ts'
+import { endReturn, settleSteps, type SettleOptions } from './settle-steps.ts'
 
 /**
  * Brings a payment, and its order, to where the gateway says that it stands. Every piece of news ends here: a webhook, a
@@ -77,8 +79,8 @@ export function settlePayment(options: SettleOptions) {
           if (!isSafepointError(error) || error.code !== 'out_of_stock') throw error
           shortOf = true
         }
-        // Its refund was turned down before: the sweep's to try again.
-        if (payment.owed > 0 && !retry) return view()
+        // Its refund was turned down before: the sweep's to try again. Disputed: a human's.
+        if ((payment.owed > 0 && !retry) || payment.disputed > 0) return view()
       }
       if (shortOf || settle === 'return') {
         const aside = await ctx.steps.setAside({ ...request, shortOf })

@@ -96,6 +96,9 @@ export function gatewayBreaker(gateway: Gateway, settings: BreakerSettings, log:
     createCheckout: (request, call) => begins(() => gateway.createCheckout(request, within('page', call))),
     getCheckout: (checkoutId, call) => begins(() => gateway.getCheckout(checkoutId, within('read', call))),
     getPayment: (paymentId, call) => begins(() => gateway.getPayment(paymentId, within('read', call))),
+    ...(gateway.getDispute && {
+      getDispute: (disputeId, call) => begins(() => gateway.getDispute!(disputeId, within('read', call))),
+    }),
 
     findCharge: (request, call) => ends(() => gateway.findCharge(request, within('read', call))),
     findRefund: (request, call) => ends(() => gateway.findRefund(request, within('read', call))),

@@ -18,20 +18,32 @@ const always = { repeat: { window: 365 * 24 * 3600_000 } }
 
 const gatewayNames = ['stripe', 'razorpay', 'cardcom'] as const satisfies readonly GatewayName[]
 
-/** The step of one gateway: a step declares once how it is settled, and each gateway has its own means. */
-export function stepOf<Prefix extends string>(prefix: Prefix, gateway: GatewayName) {
-  return `${prefix}${gateway[0]!.toUpperCase()}${gateway.slice(1)}` as `${Prefix}${Capitalize<GatewayName>}`
+/** Those that charge a saved payment method (`savedMethods`): the others have no such step, because it could never run. */
+const chargingNames = ['stripe'] as const satisfies readonly GatewayName[]
+
+/** Throws for a gateway that is paid on its own page only: `assertOffered` refuses that before anything is done. */
+export function assertCharges(name: GatewayName): asserts name is (typeof chargingNames)[number] {
+  if (!(chargingNames as readonly GatewayName[]).includes(name)) throw new Error(`${name} has no step that charges.`)
 }
 
-function stepsOf<Prefix extends string, S>(prefix: Prefix, make: (gateway: GatewayName) => S) {
-  return Object.fromEntries(gatewayNames.map((name) => [stepOf(prefix, name), make(name)])) as {
-    readonly [Name in `${Prefix}${Capitalize<GatewayName>}`]: S
+/** The step of one gateway: a step declares once how it is settled, and each gateway has its own means. */
+export function stepOf<Prefix extends string, Name extends GatewayName>(prefix: Prefix, gateway: Name) {
+  return `${prefix}${gateway[0]!.toUpperCase()}${gateway.slice(1)}` as `${Prefix}${Capitalize<Name>}`
+}
+
+function stepsOf<Prefix extends string, S, Name extends GatewayName>(
+  prefix: Prefix,
+  names: readonly Name[],
+  make: (gateway: Name) => S,
+) {
+  return Object.fromEntries(names.map((name) => [stepOf(prefix, name), make(name)])) as {
+    readonly [Step in `${Prefix}${Capitalize<Name>}`]: S
   }
 }
 
 /** `chargeStripe`, …: take money from a saved payment method. A decline is an answer. */
 export function chargeSteps(gateways: OfferedGateways) {
-  return stepsOf('charge', (name) => {
+  return stepsOf('charge', chargingNames, (name) => {
     const { methods, repeatWindow } = gateways.names.includes(name)
       ? gateways.get(name).settling.charge
       : { methods: [], repeatWindow: 0 }
@@ -184,7 +196,7 @@ const stopUndo = async (): Promise<void> => {
 
 /** `returnMoneyStripe`, …: give back whatever was taken, and make sure that nothing is taken later. */
 export function returnSteps(gateways: OfferedGateways) {
-  return stepsOf('returnMoney', (name) => {
+  return stepsOf('returnMoney', gatewayNames, (name) => {
     const repeats = gateways.names.includes(name) && repeatsRefunds(gateways.get(name))
     return outsideStep<GatewayPayment, Reversal & { readonly pageOpen?: boolean }>({
       timeout: stepTimeout,
@@ -199,7 +211,7 @@ export function returnSteps(gateways: OfferedGateways) {
 
 /** `refundStripe`, …: give a part back. */
 export function refundSteps(gateways: OfferedGateways) {
-  return stepsOf('refund', (name) => {
+  return stepsOf('refund', gatewayNames, (name) => {
     const { methods, repeatWindow } = gateways.names.includes(name)
       ? gateways.get(name).settling.refund
       : { methods: [], repeatWindow: 0 }

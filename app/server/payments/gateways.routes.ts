@@ -9,6 +9,8 @@ const gatewayList = z.object({
       name: z.string(),
       /** It charges a saved payment method too; without it a payment is made on the gateway's own page only. */
       savedMethods: z.boolean(),
+      /** Payment methods of its test mode, by which no real money moves. */
+      testMethods: z.array(z.string()),
       /** ISO 4217 codes. */
       currencies: z.array(z.string()),
     }),
@@ -18,8 +20,8 @@ const gatewayList = z.object({
 /** Decided at start-up, and the same for everybody: a checkout offers those that take the cart's currency. */
 export function gatewaysRoute(app: FastifyInstance, gateways: OfferedGateways): void {
   const items = gateways.names.map((name) => {
-    const { savedMethods, currencies } = gateways.get(name)
-    return { name, savedMethods, currencies: [...currencies].sort() }
+    const { savedMethods, testMethods = [], currencies } = gateways.get(name)
+    return { name, savedMethods, testMethods: [...testMethods], currencies: [...currencies].sort() }
   })
   app.get(
     '/api/payments/gateways',

@@ -2,7 +2,7 @@ import type { Reader } from '../database.ts'
 import { paymentOf, runOf, type Payment, type PaymentRow, type Run } from './payments.ts'
 
 export interface PaymentFilter {
-  /** Only those that somebody is in charge of, or of which money is owed: a handful at any time. */
+  /** Only those that somebody is in charge of, that are owed, disputed, or on their way back for long: a handful at any time. */
   readonly unsettled: boolean
   readonly limit: number
   /** The last id of the page before. */
@@ -35,6 +35,8 @@ export async function listPayments(
           ? `and p.id in (
         select id from pantry.payment where handled_by is not null
         union select id from pantry.payment where owed_amount > 0
+        union select id from pantry.payment where refunding_since is not null and refund_alarm_at is not null
+        union select payment_id from pantry.dispute where status in ('inquiry', 'open')
         union select c.id from pantry.orders r join pantry.payment c on c.order_id = r.id
           where r.closing_by is not null and not c.unwanted and c.status not in ('failed', 'voided', 'refunded'))`
           : ''

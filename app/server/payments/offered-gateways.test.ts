@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { chargeSteps, stepOf } from './gateway-steps.ts'
 import { readOfferedGateways } from './offered-gateways.ts'
 
 const simulator = { baseUrl: 'http://127.0.0.1:9', secretKey: 'sk_test', webhookSecret: 'whsec_test' }
@@ -29,6 +30,16 @@ describe('which gateways are offered', () => {
     expect(both.names).toEqual(['stripe', 'razorpay'])
     expect(both.get('stripe').settling.charge.methods).toContain('close')
     expect(both.get('razorpay').settling.charge).toEqual({ methods: [], repeatWindow: 0 })
+  })
+
+  it('there is a step that charges for each gateway that charges a saved payment method, and for no other', () => {
+    const razorpay = { baseUrl: 'http://127.0.0.1:9', keyId: 'k', keySecret: 's', webhookSecrets: ['w'] }
+    const cardcom = { baseUrl: 'http://127.0.0.1:9', terminalNumber: 1000, apiName: 'n', apiPassword: 'p' }
+    const all = readOfferedGateways({}, { stripe: simulator, razorpay, cardcom })
+    expect(all.names).toHaveLength(3)
+    expect(Object.keys(chargeSteps(all))).toEqual(
+      all.names.filter((name) => all.get(name).savedMethods).map((name) => stepOf('charge', name)),
+    )
   })
 
   it('cardcom is offered whole, with its password, for the currencies it is known to take', () => {

@@ -18,6 +18,16 @@ export const paymentProblems: ProblemTable = {
     },
     remedy: 'Check the payment method, and confirm the order again under a new key.',
   },
+  payment_disputed: {
+    status: 409,
+    title: { en: 'Payment under dispute', he: 'התשלום במחלוקת' },
+    detail: {
+      en: 'The bank of whoever paid holds this money, or has given it back: it is not given back here as well. Nothing was done.',
+      he: 'הבנק של המשלם מחזיק בכסף זה או החזיר אותו, ולכן הוא לא יוחזר כאן פעם נוספת. לא בוצע דבר.',
+    },
+    remedy:
+      'Answer the dispute at the gateway. What of the payment is not disputed (`left`) can be refunded by its amount; once the dispute is won, all of it.',
+  },
   payment_method_unsupported: {
     status: 422,
     title: { en: 'Saved payment method not supported', he: 'אמצעי תשלום שמור אינו נתמך' },

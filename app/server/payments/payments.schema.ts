@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { text } from '../accounts/accounts.schema.ts'
 import { pageQuery } from '../http.ts'
+import type { KnownDispute } from './disputes.ts'
 import { arrivedOf, paymentStatuses, type Payment } from './payments.ts'
 
 const money = z.object({ amount: z.int(), currency: z.string() })
@@ -49,23 +50,55 @@ export type PaymentView = z.output<typeof paymentView>
 
 export const paymentQuery = pageQuery.extend({ state: z.literal('needs_attention').optional() })
 
+const attention = z.object({
+  /**
+   * `refund_unknown`: the run that gave it back, or took it, could not be ended by itself, and nobody can tell whether the money
+   * went back. `refund_failed`: it did not, because its refund failed later or was turned down. (Of both: the payment's
+   * `resolve-refund`.) `disputed`: the customer's bank asks, and is answered at the gateway. `refund_delayed`: it has been on its way
+   * for long (`REFUND_ALARM_DAYS`), and the gateway's support may know why.
+   */
+  because: z.enum(['refund_unknown', 'refund_failed', 'disputed', 'refund_delayed']),
+  amount: money,
+  operation: z.object({ key: z.string(), name: z.string().optional(), step: z.string().optional() }).optional(),
+})
+export type Attention = z.output<typeof attention>
+
+/** What a customer's bank doubts, as the gateway told when it was last asked. */
+const disputeView = z.object({
+  /** The gateway's name for it. */
+  id: z.string(),
+  /** `inquiry`: no money is held. `open`: the bank holds it. `lost`: it went back to the customer, past us. */
+  status: z.enum(['inquiry', 'open', 'won', 'lost', 'closed']),
+  amount: money,
+  /** The gateway's word. */
+  reason: z.string().optional(),
+  /** When an answer has to be there. */
+  respondBy: z.iso.datetime().optional(),
+  openedAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+})
+
 export const adminPayment = paymentView.extend({
-  /** What waits for a human; see the `resolve-refund` of the payment. */
-  attention: z
-    .object({
-      /**
-       * `refund_unknown`: the run that gave it back, or took it, could not be ended by itself, and nobody can tell whether the money
-       * went back. `refund_failed`: it did not, because its refund failed later or was turned down.
-       */
-      because: z.enum(['refund_unknown', 'refund_failed']),
-      amount: money,
-      operation: z.object({ key: z.string(), name: z.string().optional(), step: z.string().optional() }).optional(),
-    })
-    .optional(),
+  disputes: z.array(disputeView).optional(),
+  /** What waits for a human. */
+  attention: attention.optional(),
 })
 export type AdminPayment = z.output<typeof adminPayment>
 
 export const adminPaymentPage = z.object({ items: z.array(adminPayment), nextCursor: z.string().nullable() })
+
+export const viewDispute = (dispute: KnownDispute): z.output<typeof disputeView> => {
+  const { id, status, amount, currency, reason, respondBy, openedAt, updatedAt } = dispute
+  return {
+    id,
+    status,
+    amount: { amount, currency },
+    ...(reason !== null && { reason }),
+    ...(respondBy !== null && { respondBy }),
+    openedAt,
+    updatedAt,
+  }
+}
 
 export function viewPayment(payment: Payment): PaymentView {
   const { checkout } = payment

@@ -87,6 +87,10 @@ export interface Payment {
   readonly owed: number
   /** Minor units of `refunded` that went back past the gateway, as a human says: it does not count them. */
   readonly aside: number
+  /** Minor units that the customer's bank holds, or has taken, in disputes: they are not there to be given back. */
+  readonly disputed: number
+  /** Since when a human knows that money on its way back takes long. */
+  readonly refundAlarmAt: Date | undefined
   /** Raised by every change. */
   readonly version: number
   /** Why it was declined, in the gateway's word. */
@@ -116,6 +120,8 @@ export interface PaymentRow {
   refund_part: number | null
   owed_amount: number
   aside_amount: number
+  disputed_amount: number
+  refund_alarm_at: string | null
   version: number
   decline_code: string | null
   created_at: string
@@ -141,6 +147,8 @@ export function paymentOf(row: PaymentRow): Payment {
     refundPart: row.refund_part ?? undefined,
     owed: row.owed_amount,
     aside: row.aside_amount,
+    disputed: row.disputed_amount,
+    refundAlarmAt: row.refund_alarm_at === null ? undefined : new Date(row.refund_alarm_at),
     version: row.version,
     declineCode: row.decline_code ?? undefined,
     createdAt: new Date(row.created_at),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer } from '../simulator-server.ts'
+import { choiceButtons, escape, testPage } from '../test-page.ts'
 import type { Book } from './book.ts'
 import { codes, descriptionOf, ok, pageOnTheWire, undecided, type Page } from './objects.ts'
 import type { Requests } from './requests.ts'
@@ -72,31 +73,25 @@ export function servePage(
 function form(page: Page): string {
   const failed = page.transaction && descriptionOf(page.transaction.responseCode)
   return `${failed ? `<p role="alert">${escape(failed)}</p>` : ''}<p>${escape(page.productName)}</p>
-<p>To pay: <strong>${money(page)}</strong></p>
+<p>To pay<br><strong>${money(page)}</strong></p>
 <form method="post">
 <label>Card <input name="card" inputmode="numeric" autocomplete="off" value="${testCard}"></label>
-<button name="action" value="pay">Pay</button>
-<button name="action" value="decline">Be declined</button>
-<button name="action" value="leave">Leave</button>
+${choiceButtons(buttons)}
 </form>`
 }
+
+const buttons = [
+  { name: 'action', value: 'pay', label: 'Pay', does: 'Tries this card, and takes you back to the shop.' },
+  { name: 'action', value: 'decline', label: 'Be declined', does: 'The bank says no: nothing is charged.' },
+  { name: 'action', value: 'leave', label: 'Leave', does: 'Nothing is charged. You go back to the shop.' },
+]
 
 function redirect(to: string): Answer {
   return { status: 303, headers: { location: to }, body: '' }
 }
 
 function html(status: number, title: string, content: string): Answer {
-  return {
-    status,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
-    },
-    body: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title>
-<style>body{font:16px system-ui;max-width:28rem;margin:4rem auto;padding:0 1rem}button,input{font:inherit;padding:.5rem}</style>
-<h1>${escape(title)}</h1><p><small>Simulated payment page. No money moves.</small></p>${content}</html>`,
-  }
+  return testPage({ status, title, note: 'Simulated payment page. No money moves.', content })
 }
 
 const names: Readonly<Record<number, string>> = { 1: 'ILS', 2: 'USD', 978: 'EUR', 826: 'GBP' }
@@ -107,8 +102,4 @@ function money({ amount, coinId }: Page): string {
   return escape(
     currency ? new Intl.NumberFormat('en', { style: 'currency', currency }).format(value) : `${value} (coin ${coinId})`,
   )
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -3,6 +3,7 @@ import {
   newId,
   onTheWire,
   unixNow,
+  type Dispute,
   type Notes,
   type Order,
   type Payment,
@@ -20,6 +21,7 @@ export interface Book {
   readonly captureModes: Map<string, 'automatic' | 'manual'>
   readonly payments: Map<string, Payment>
   readonly refunds: Map<string, Refund>
+  readonly disputes: Map<string, Dispute>
   readonly events: Map<string, RazorpayEvent>
   /** Net amount by an entry of the order's notes; orders without the entry are left out. */
   net(note: 'operation' | 'order'): Record<string, NetAmount>
@@ -33,6 +35,7 @@ export function createBook(): Book {
   const captureModes = new Map<string, 'automatic' | 'manual'>()
   const payments = new Map<string, Payment>()
   const refunds = new Map<string, Refund>()
+  const disputes = new Map<string, Dispute>()
   const events = new Map<string, RazorpayEvent>()
 
   const sum = (nameOf: (payment: Payment) => string | undefined) =>
@@ -54,11 +57,12 @@ export function createBook(): Book {
     captureModes,
     payments,
     refunds,
+    disputes,
     events,
     net: (note) => sum((payment) => orders.get(payment.order_id)?.notes[note]),
     total: () => netsOf(sum(({ currency }) => currency)),
     clear() {
-      for (const map of [orders, captureModes, payments, refunds, events]) map.clear()
+      for (const map of [orders, captureModes, payments, refunds, disputes, events]) map.clear()
     },
   }
 }
@@ -69,6 +73,7 @@ export function bookAsJson(book: Book): Record<string, unknown> {
     orders: [...book.orders.values()].map(onTheWire),
     payments: [...book.payments.values()].map(onTheWire),
     refunds: [...book.refunds.values()].map(onTheWire),
+    disputes: [...book.disputes.values()],
     events: [...book.events.values()].map(({ id, type, body }) => ({ id, type, body: JSON.parse(body) as unknown })),
     net: { byOperation: book.net('operation'), byOrder: book.net('order'), total: book.total() },
   }
@@ -89,11 +94,12 @@ export interface EventEntities {
   readonly payment?: Payment
   readonly order?: Order
   readonly refund?: Refund
+  readonly dispute?: Dispute
 }
 
 /** An event with a snapshot of its entities: what happens later does not change what was announced. */
 export function recordEvent(book: Book, type: string, entities: EventEntities, secret: string): RazorpayEvent {
-  const shown = Object.entries(entities) as [string, { readonly notes: Notes }][]
+  const shown = Object.entries(entities) as [string, object & { readonly notes?: Notes }][]
   const body = JSON.stringify({
     entity: 'event',
     account_id: 'acc_SimulatorPantr',

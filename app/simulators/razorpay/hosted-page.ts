@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Answer } from '../simulator-server.ts'
+import { choiceButtons, escape, testPage } from '../test-page.ts'
 import type { Work } from './book.ts'
 import type { Order, Payment } from './objects.ts'
 import { getOrder } from './orders.ts'
@@ -106,15 +107,29 @@ function returnFailure(payment: Payment, shop: Readonly<Record<string, string>>)
 
 function choices(order: Order, shop: Readonly<Record<string, string>>): string {
   return `<p>${escape(shop['name'] ?? '')}: ${escape(shop['description'] ?? '')}</p>
-<p>To pay: <strong>${money(order.amount, order.currency)}</strong></p>
+<p>To pay<br><strong>${money(order.amount, order.currency)}</strong></p>
 <form method="post">${hidden(shop)}
-<button name="action" value="pay">Pay</button>
-<button name="action" value="decline">Be declined</button>
-<button name="action" value="authorize">Pay, and close the window</button>
-<button name="action" value="silent">Pay, and hear nothing from the bank</button>
-<button name="action" value="leave">Leave</button>
+${choiceButtons(buttons)}
 </form>`
 }
+
+const buttons = [
+  { name: 'action', value: 'pay', label: 'Pay', does: 'Takes the money, and takes you back to the shop.' },
+  { name: 'action', value: 'decline', label: 'Be declined', does: 'The bank says no: nothing is charged.' },
+  {
+    name: 'action',
+    value: 'authorize',
+    label: 'Pay, and close the window',
+    does: 'The bank holds the amount, and you do not come back: the shop hears of it from Razorpay alone.',
+  },
+  {
+    name: 'action',
+    value: 'silent',
+    label: 'Pay, and hear nothing from the bank',
+    does: 'Nobody knows what became of it, until the bank says so.',
+  },
+  { name: 'action', value: 'leave', label: 'Leave', does: 'Nothing is charged. You go back to the shop.' },
+]
 
 const submit = 'document.forms[0].submit()'
 const submitHash = createHash('sha256').update(submit).digest('base64')
@@ -135,24 +150,11 @@ function hidden(fields: Readonly<Record<string, string>>): string {
 }
 
 function page(status: number, title: string, content: string): Answer {
-  return {
-    status,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-store',
-      'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${submitHash}'`,
-    },
-    body: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title>
-<style>body{font:16px system-ui;max-width:28rem;margin:4rem auto;padding:0 1rem}button{font:inherit;padding:.5rem}</style>
-<h1>${escape(title)}</h1><p><small>Simulated payment page. No money moves.</small></p>${content}</html>`,
-  }
+  const note = 'Simulated payment page. No money moves.'
+  return testPage({ status, title, note, content, policy: `script-src 'sha256-${submitHash}'` })
 }
 
 function money(amount: number, currency: string): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency })
   return escape(format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2)))
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -70,6 +70,21 @@ export interface Refund {
   readonly speed_requested: 'normal'
 }
 
+export interface Dispute {
+  readonly id: string
+  readonly entity: 'dispute'
+  readonly payment_id: string
+  readonly amount: number
+  readonly currency: string
+  amount_deducted: number
+  readonly reason_code: string
+  readonly respond_by: number
+  status: 'open' | 'under_review' | 'won' | 'lost' | 'closed'
+  readonly phase: 'fraud' | 'retrieval' | 'chargeback' | 'pre_arbitration' | 'arbitration'
+  readonly created_at: number
+  readonly evidence: null
+}
+
 /** An event as it was made: its body never changes, and it is signed with the secret of its time. */
 export interface RazorpayEvent {
   /** Goes in a header, not in the body. */
@@ -86,12 +101,13 @@ export function unixNow(): number {
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** `order_RB58MiP5SPFYyM`: a word and 14 letters or digits. */
-export function newId(word: 'order' | 'pay' | 'rfnd' | 'evt'): string {
+export function newId(word: 'order' | 'pay' | 'rfnd' | 'disp' | 'evt'): string {
   const letters = Array.from(randomBytes(14), (byte) => alphabet[byte % alphabet.length])
   return `${word}_${letters.join('')}`
 }
 
 /** An entity as the wire shows it: PHP writes an empty map as an empty list. */
-export function onTheWire<T extends { readonly notes: Notes }>(entity: T): object {
+export function onTheWire(entity: object & { readonly notes?: Notes }): object {
+  if (entity.notes === undefined) return entity
   return { ...entity, notes: Object.keys(entity.notes).length === 0 ? [] : entity.notes }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ControlAnswer, ExtraControl } from '../control.ts'
 import type { Tamper } from '../webhook-sender.ts'
 import type { Book, Work } from './book.ts'
+import { openDispute, settleDispute } from './disputes.ts'
 import { onTheWire, type RazorpayEvent } from './objects.ts'
 import { attemptPayment, authorize, fail, take } from './payments.ts'
 import { RazorpayError } from './razorpay-error.ts'
@@ -15,6 +16,12 @@ const attempt = z.strictObject({
 })
 const settling = z.strictObject({ outcome: z.enum(['authorized', 'captured', 'failed']) })
 const refundSettling = z.strictObject({ outcome: z.enum(['processed', 'failed']) })
+const dispute = z.strictObject({
+  reason: z.string().default('chargeback'),
+  phase: z.enum(['fraud', 'retrieval', 'chargeback', 'pre_arbitration', 'arbitration']).default('chargeback'),
+  amount: z.int().min(1).optional(),
+})
+const disputeSettling = z.strictObject({ outcome: z.enum(['under_review', 'won', 'lost', 'closed']) })
 const delivery = z.strictObject({
   copies: z.int().min(1).max(50).default(1),
   tamper: z.enum(['wrong_secret', 'reserialized', 'unsigned']).optional(),
@@ -29,6 +36,8 @@ const delivery = z.strictObject({
  * | `POST /_control/payments/:id/settle {outcome}` | the bank answers; `authorized` after `failed` is a late authorisation, `captured` is somebody at the dashboard |
  * | `POST /_control/payments/:id/expire` | an authorization that nobody captured goes back |
  * | `POST /_control/refunds/:id/settle {outcome}` | ends a pending refund |
+ * | `POST /_control/payments/:id/dispute {reason?, phase?, amount?}` | the customer's bank doubts a captured payment |
+ * | `POST /_control/disputes/:id/settle {outcome}` | the bank looks at it, or decides |
  * | `POST /_control/events/:id/deliver {copies?, tamper?}` | delivers a recorded event now, again or for the first time: any order, late, stale |
  */
 export function razorpayControl(
@@ -71,6 +80,20 @@ export function razorpayControl(
         if (refund.status !== 'pending') return conflict(`the refund is ${refund.status}`)
         aside((work) => settleRefund(work, refund, outcome))
         return done(refund)
+      }
+      case 'payments/dispute': {
+        const payment = book.payments.get(id)
+        if (!payment) return none(`payment ${id}`)
+        if (!payment.captured) return conflict(`the payment is ${payment.status}`)
+        const wanted = dispute.parse(body)
+        return done(aside((work) => openDispute(work, payment, wanted)))
+      }
+      case 'disputes/settle': {
+        const found = book.disputes.get(id)
+        if (!found) return none(`dispute ${id}`)
+        const { outcome } = disputeSettling.parse(body)
+        aside((work) => settleDispute(work, found, outcome))
+        return done(found)
       }
       case 'events/deliver': {
         const event = book.events.get(id)

@@ -161,6 +161,26 @@ describe('capture', () => {
   })
 })
 
+describe('disputes', () => {
+  it('are opened and decided by a bank: told by events with the payment, answered by their id, and nothing the payment says', async () => {
+    const payment = await captured()
+    const { body: dispute } = await control('POST', `/payments/${payment.id}/dispute`, { amount: 4000 })
+    expect(dispute).toMatchObject({ entity: 'dispute', payment_id: payment.id, amount: 4000, amount_deducted: 0 })
+    expect((await get(`/v1/disputes/${dispute.id}`)).body).toEqual(dispute)
+    await control('POST', `/disputes/${dispute.id}/settle`, { outcome: 'lost' })
+    expect((await get(`/v1/disputes/${dispute.id}`)).body).toMatchObject({ status: 'lost', amount_deducted: 4000 })
+    expect((await get(`/v1/payments/${payment.id}`)).body).toMatchObject({ status: 'captured', amount_refunded: 0 })
+    await razorpay.webhooks.idle()
+    expect(
+      eventTypes()
+        .filter((type) => type.startsWith('payment.dispute'))
+        .toSorted(),
+    ).toEqual(['payment.dispute.created', 'payment.dispute.lost'])
+    expect((await get('/v1/disputes/disp_none')).status).toBe(400)
+    expect((await control('POST', `/payments/${(await attempt((await order()).id)).id}/dispute`)).status).toBe(409)
+  })
+})
+
 describe('refunds', () => {
   const refund = (id: string, body: object, key?: string) =>
     post(`/v1/payments/${id}/refund`, body, key === undefined ? {} : { 'x-refund-idempotency': key })

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Work } from './book.ts'
+import { getDispute } from './disputes.ts'
 import { onTheWire, type Notes } from './objects.ts'
 import { createOrder, getOrder, listOrderPayments, listOrders } from './orders.ts'
 import {
@@ -54,6 +55,7 @@ export const routes: readonly Route[] = [
   route('POST', 'payments/:id/capture', captureParams, (work, id, params) => shown(capturePayment(work, id, params))),
   route('POST', 'payments/:id/refund', refundParams, (work, id, params) => shown(createRefund(work, id, params)), true),
   route('GET', 'payments/:id/refunds', listParams, (work, id, params) => listRefunds(work, id, params)),
+  route('GET', 'disputes/:id', noParams, (work, id) => getDispute(work, id)),
   route('GET', 'refunds/:id', noParams, (work, id) => {
     const refund = work.book.refunds.get(id)
     if (!refund) throw noSuchId()

@@ -1,4 +1,5 @@
 import type { Answer, Request } from '../simulator-server.ts'
+import { escape, testPage } from '../test-page.ts'
 import type { InboxMessage, Mailbox } from './mailbox.ts'
 
 /**
@@ -63,23 +64,9 @@ function htmlOf({ html }: InboxMessage): Answer {
 }
 
 function page(status: number, title: string, content: string, head = ''): Answer {
-  return {
-    status,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'",
-    },
-    body: `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${head}<title>${escape(title)}</title>
-<style>body{font:16px system-ui;max-width:56rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
-td,th{text-align:start;padding:.5rem;border-bottom:1px solid #ccc}iframe{width:100%;height:32rem;border:1px solid #ccc}dt{font-weight:600}dd{margin:0 0 .5rem}pre{white-space:pre-wrap}</style></head>
-<body><h1 dir="auto">${escape(title)}</h1><p><small>Simulated mailbox. Nothing here was delivered to anybody.</small></p>${content}</body></html>`,
-  }
+  const note = 'Simulated mailbox. Nothing here was delivered to anybody.'
+  return testPage({ status, title, note, content, head, policy: "frame-src 'self'", wide: true })
 }
 
 const at = ({ receivedAt }: InboxMessage): string =>
   new Date(receivedAt.wall).toISOString().slice(0, 19).replace('T', ' ')
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}

@@ -5,6 +5,7 @@ import {
   unixNow,
   type Charge,
   type CheckoutSession,
+  type Dispute,
   type PaymentIntent,
   type Refund,
   type StripeEvent,
@@ -18,6 +19,7 @@ export interface Book {
   readonly intents: Map<string, PaymentIntent>
   readonly charges: Map<string, Charge>
   readonly refunds: Map<string, Refund>
+  readonly disputes: Map<string, Dispute>
   readonly sessions: Map<string, CheckoutSession>
   readonly events: Map<string, StripeEvent>
   /** Wall-clock milliseconds of each intent's last change: search lags behind it. */
@@ -33,6 +35,7 @@ export function createBook(): Book {
   const intents = new Map<string, PaymentIntent>()
   const charges = new Map<string, Charge>()
   const refunds = new Map<string, Refund>()
+  const disputes = new Map<string, Dispute>()
   const sessions = new Map<string, CheckoutSession>()
   const events = new Map<string, StripeEvent>()
   const changedAt = new Map<string, number>()
@@ -58,13 +61,14 @@ export function createBook(): Book {
     intents,
     charges,
     refunds,
+    disputes,
     sessions,
     events,
     changedAt,
     net: (metadataName) => sum((intent) => intent.metadata[metadataName]),
     total: () => netsOf(sum((intent) => intent.currency)),
     clear() {
-      for (const map of [intents, charges, refunds, sessions, events, changedAt]) map.clear()
+      for (const map of [intents, charges, refunds, disputes, sessions, events, changedAt]) map.clear()
     },
   }
 }
@@ -75,6 +79,7 @@ export function bookAsJson(book: Book): Record<string, unknown> {
     paymentIntents: [...book.intents.values()],
     charges: [...book.charges.values()],
     refunds: [...book.refunds.values()],
+    disputes: [...book.disputes.values()],
     checkoutSessions: [...book.sessions.values()],
     events: [...book.events.values()],
     net: { byOperation: book.net('operation'), byOrder: book.net('order'), total: book.total() },

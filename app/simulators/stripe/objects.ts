@@ -69,6 +69,27 @@ export interface Charge {
   status: 'succeeded' | 'failed'
 }
 
+export interface Dispute {
+  readonly id: string
+  readonly object: 'dispute'
+  readonly amount: number
+  readonly charge: string
+  readonly created: number
+  readonly currency: string
+  readonly evidence_details: {
+    readonly due_by: number
+    readonly has_evidence: false
+    readonly past_due: false
+    readonly submission_count: 0
+  }
+  is_charge_refundable: boolean
+  readonly livemode: false
+  readonly metadata: Record<string, string>
+  readonly payment_intent: string
+  readonly reason: string
+  status: 'warning_needs_response' | 'warning_closed' | 'needs_response' | 'won' | 'lost'
+}
+
 export interface Refund {
   readonly id: string
   readonly object: 'refund'

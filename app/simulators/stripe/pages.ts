@@ -1,9 +1,10 @@
 import type { Answer, Request } from '../simulator-server.ts'
+import { choiceButtons, escape, testPage } from '../test-page.ts'
 import type { Work } from './book.ts'
 import type { Sessions } from './checkout-sessions.ts'
 import type { CheckoutSession, PaymentIntent } from './objects.ts'
 import { confirmIntent, createIntent, getIntent, settleIntent } from './payment-intents.ts'
-import { testCards } from './payment-methods.ts'
+import { testCards, type TestCard } from './payment-methods.ts'
 import { StripeError } from './stripe-error.ts'
 
 const authenticationFailure = {
@@ -92,8 +93,16 @@ function authenticatePage(
     return page(
       200,
       'Confirm your payment',
-      `<p>Your bank asks: pay <strong>${money(intent.amount, intent.currency)}</strong>?</p>
-<form method="post"><button name="decision" value="approve">Approve</button> <button name="decision" value="refuse">Refuse</button></form>`,
+      `<p>Your bank asks: pay<br><strong>${money(intent.amount, intent.currency)}</strong>?</p>
+<form method="post">${choiceButtons([
+        {
+          name: 'decision',
+          value: 'approve',
+          label: 'Approve',
+          does: 'The card is charged, and you go back to the shop.',
+        },
+        { name: 'decision', value: 'refuse', label: 'Refuse', does: 'Nothing is charged; you can try another card.' },
+      ])}</form>`,
     )
   }
   const approved = form.get('decision') === 'approve'
@@ -121,18 +130,37 @@ export function completeIfPaid(work: Work, session: CheckoutSession): void {
 
 function checkoutForm(sessions: Sessions, session: CheckoutSession, problem?: string): string {
   const options = [...testCards].map(
-    ([id, card]) =>
-      `<option value="${escape(id)}">${escape(card.brand)} •••• ${escape(card.last4)} (${escape(id)})</option>`,
+    ([id, card]) => `<option value="${escape(id)}">${escape(`${nameCard(card)} (${id})`)}</option>`,
   )
+  const pay = {
+    name: 'action',
+    value: 'pay',
+    label: 'Pay',
+    does: 'Tries this card; once it is charged, you are back at the shop.',
+  }
+  const back = {
+    name: 'action',
+    value: 'back',
+    label: 'Back to the shop',
+    does: 'Nothing is charged. The order waits for you: pay it later, or cancel it there.',
+  }
   return `${problem ? `<p role="alert">${escape(problem)}</p>` : ''}
 <p>${escape(sessions.extra(session.id).name)}</p>
-<p>To pay: <strong>${money(session.amount_total, session.currency)}</strong></p>
+<p>To pay<br><strong>${money(session.amount_total, session.currency)}</strong></p>
 <form method="post">
 <label>Test card <select name="payment_method">${options.join('')}</select></label>
-<button name="action" value="pay">Pay</button>
-${session.cancel_url ? '<button name="action" value="back">Back to the shop</button>' : ''}
+${choiceButtons(session.cancel_url ? [pay, back] : [pay])}
 </form>`
 }
+
+/** With what it does, as it is not to be seen by its number. */
+function nameCard({ brand, last4, behaviour, answersAfter }: TestCard): string {
+  const slow = answersAfter === undefined ? '' : ', slowly'
+  const words = behaviour.does === 'decline' ? behaviour.declineCode.replaceAll('_', ' ') : doings[behaviour.does]
+  return `${brand} •••• ${last4}: ${words}${slow}`
+}
+
+const doings = { pay: 'pays', authenticate: 'the bank asks you' } as const
 
 function successUrl(session: CheckoutSession): string {
   return session.success_url.replaceAll('{CHECKOUT_SESSION_ID}', session.id)
@@ -143,24 +171,10 @@ function redirect(to: string): Answer {
 }
 
 function page(status: number, title: string, content: string): Answer {
-  return {
-    status,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
-    },
-    body: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title>
-<style>body{font:16px system-ui;max-width:28rem;margin:4rem auto;padding:0 1rem}button,select{font:inherit;padding:.5rem}</style>
-<h1>${escape(title)}</h1><p><small>Simulated payment page. No money moves.</small></p>${content}</html>`,
-  }
+  return testPage({ status, title, note: 'Simulated payment page. No money moves.', content })
 }
 
 function money(amount: number, currency: string): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency: currency.toUpperCase() })
   return escape(format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2)))
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -1,4 +1,5 @@
 import type { Work } from './book.ts'
+import { isHeld } from './disputes.ts'
 import { newId, unixNow, type Charge, type Refund } from './objects.ts'
 import { integer, metadata, text, texts, type Fields, type Parameters } from './parameters.ts'
 import { getIntent } from './payment-intents.ts'
@@ -53,7 +54,7 @@ export function createRefund(work: Work, params: Parameters<typeof refundFields>
       true,
     )
   }
-  if (charge.disputed) {
+  if (isHeld(work, charge)) {
     throw new StripeError(
       400,
       `Charge ${charge.id} has been charged back; cannot issue a refund.`,

@@ -1,5 +1,6 @@
 import type { Work } from './book.ts'
 import { expireFields, sessionFields, type Sessions } from './checkout-sessions.ts'
+import { getDispute } from './disputes.ts'
 import { checkExpand } from './expand.ts'
 import type { FormMap } from './form.ts'
 import { eventListFields, intentListFields, listPage, refundListFields, searchFields, searchIntents } from './lists.ts'
@@ -92,6 +93,7 @@ export function makeRoutes(sessions: Sessions, searchLagMs: number): readonly Ro
       ),
     ),
     route('GET', 'refunds/:id', retrieveFields, (work, _params, id) => getRefund(work, id)),
+    route('GET', 'disputes/:id', retrieveFields, (work, _params, id) => getDispute(work, id)),
     route(
       'POST',
       'checkout/sessions',

@@ -8,6 +8,9 @@ import { signStripe } from './webhook-signature.ts'
 
 /** What a shop's endpoint asks Stripe for; the default of `webhookEvents`. */
 export const usualWebhookEvents = [
+  'charge.dispute.closed',
+  'charge.dispute.created',
+  'charge.dispute.updated',
   'charge.refund.updated',
   'charge.refunded',
   'checkout.session.completed',

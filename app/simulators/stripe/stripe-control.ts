@@ -1,13 +1,18 @@
 import { z } from 'zod'
 import type { ControlAnswer, ExtraControl } from '../control.ts'
 import type { Book, Work } from './book.ts'
+import { openDispute, settleDispute } from './disputes.ts'
 import { completeIfPaid } from './pages.ts'
 import { settleIntent } from './payment-intents.ts'
-import { newId } from './objects.ts'
 import { settleRefund } from './refunds.ts'
 
 const settling = z.strictObject({ outcome: z.enum(['succeeded', 'failed']) })
-const dispute = z.strictObject({ reason: z.string().default('fraudulent') })
+const dispute = z.strictObject({
+  reason: z.string().default('fraudulent'),
+  inquiry: z.boolean().default(false),
+  amount: z.int().min(1).optional(),
+})
+const disputeSettling = z.strictObject({ outcome: z.enum(['won', 'lost', 'needs_response']) })
 const refundSettling = z.strictObject({
   outcome: z.enum(['succeeded', 'failed', 'canceled']),
   reason: z.string().default('expired_or_canceled_card'),
@@ -20,7 +25,8 @@ const refundSettling = z.strictObject({
  * | route | |
  * |---|---|
  * | `POST /_control/payment_intents/:id/settle {outcome}` | ends a payment that was left `processing` |
- * | `POST /_control/charges/:id/dispute {reason?}` | the customer's bank takes the money back; until that has ended Stripe refunds nothing of it |
+ * | `POST /_control/charges/:id/dispute {reason?, inquiry?, amount?}` | the customer's bank takes the money back; Stripe refunds nothing of it, but once it is won. `inquiry`: the bank only asks |
+ * | `POST /_control/disputes/:id/settle {outcome}` | the bank decides `won` or `lost`; `needs_response`: its inquiry becomes a chargeback |
  * | `POST /_control/refunds/:id/settle {outcome, reason?, counted?}` | ends a refund that was left `pending`, or takes one back that had `succeeded`, as a bank does days later; `counted`: its charge goes on counting it, because whether Stripe's does is not documented |
  */
 export function stripeControl(book: Book, aside: <T>(run: (work: Work) => T) => T): ExtraControl {
@@ -28,14 +34,15 @@ export function stripeControl(book: Book, aside: <T>(run: (work: Work) => T) => 
     if (route === 'charges/dispute') {
       const charge = book.charges.get(id)
       if (!charge) return none(`charge ${id}`)
-      const { reason } = dispute.parse(body)
-      const { amount, currency, payment_intent } = charge
-      const made = { id: newId('dp'), object: 'dispute', amount, charge: id, currency, payment_intent, reason }
-      aside((work) => {
-        charge.disputed = true
-        work.emit('charge.dispute.created', { ...made, metadata: {}, status: 'needs_response' })
-      })
-      return { status: 200, body: charge }
+      const wanted = dispute.parse(body)
+      return { status: 200, body: aside((work) => openDispute(work, charge, wanted)) }
+    }
+    if (route === 'disputes/settle') {
+      const found = book.disputes.get(id)
+      if (!found) return none(`dispute ${id}`)
+      const { outcome } = disputeSettling.parse(body)
+      aside((work) => settleDispute(work, found, outcome))
+      return { status: 200, body: found }
     }
     if (route === 'payment_intents/settle') {
       const intent = book.intents.get(id)

@@ -342,6 +342,10 @@ describe('refunds and the book', () => {
       type: 'charge.dispute.created',
       data: { object: { object: 'dispute', payment_intent: intent.id, status: 'needs_response' } },
     })
+    const [dispute] = [...stripe.book.disputes.values()].slice(-1)
+    expect((await get(`/v1/disputes/${dispute!.id}`)).body).toMatchObject({ id: dispute!.id, status: 'needs_response' })
+    await control('POST', `/disputes/${dispute!.id}/settle`, { outcome: 'won' })
+    expect((await post('/v1/refunds', { payment_intent: intent.id })).body.status).toBe('succeeded')
   })
 
   it('refuses to refund what was never captured', async () => {

@@ -2,10 +2,12 @@ import { describe, expect, it, test } from 'vitest'
 import type { Locale } from '../../accounts/accounts.ts'
 import { formatMoney, type RenderedMail } from '../letter.ts'
 import { confirmation } from './confirmation.ts'
+import { dispute } from './dispute.ts'
 import type { OrderLetterData } from './order-letter.ts'
 import { passwordReset } from './password-reset.ts'
 import { paymentFailed } from './payment-failed.ts'
 import { receipt } from './receipt.ts'
+import { refundDelayed } from './refund-delayed.ts'
 import { refund } from './refund.ts'
 
 const inr = (amount: number) => ({ amount, currency: 'INR' })
@@ -102,6 +104,48 @@ test('a link to a new password says how long it is good', () => {
     expect(html).toContain('href="https://shop.example.com/#reset=a.b&#38;x=&#34;"')
     expect(text).toContain('60')
   }
+})
+
+test.each([
+  ['inquiry', true],
+  ['open', true],
+  ['won', false],
+  ['lost', false],
+  ['closed', false],
+] as const)(
+  'of a dispute that is %s the shop is told which, over how much, and by when to answer where it can be',
+  (status, answer) => {
+    const data = {
+      orderId: order.orderId,
+      paymentId: 'payment-1',
+      gateway: 'stripe',
+      disputeId: 'dp_1',
+      status,
+      amount: inr(10_000),
+      reason: '<b>fraud</b>',
+      respondBy: '2026-03-09T00:00:00.000Z',
+    }
+    for (const locale of ['en', 'he'] as const) {
+      const { subject, text, html } = dispute(data, locale)
+      expect(subject).toContain('DEADBEEF')
+      expect(html).not.toContain('<b>')
+      for (const said of ['dp_1', 'payment-1', order.orderId, '100.00', '<b>fraud</b>'])
+        expect(seen(text)).toContain(said)
+      expect(text.includes('2026')).toBe(answer)
+    }
+  },
+)
+
+test('of a refund that takes long the shop is told since when, and how much is on its way', () => {
+  const data = {
+    orderId: order.orderId,
+    paymentId: 'payment-1',
+    gateway: 'stripe',
+    amount: inr(10_000),
+    since: '2026-03-09T00:00:00.000Z',
+  }
+  expect(refundDelayed(data, 'en').text).toContain('₹100.00 have been on their way back since March 9, 2026')
+  expect(seen(refundDelayed(data, 'he').text)).toContain('100.00 ₹')
 })
 
 test('money is exact, whatever the size and however many minor units there are', () => {

@@ -43,15 +43,43 @@ export async function sendToGateway(
       redirect: 'manual',
       signal: AbortSignal.any([call.signal, timeout]),
     })
-    const text = await response.text()
+    const text = await readAnswer(response)
     return { status: response.status, ok: response.ok, headers: response.headers, text }
   } catch (cause) {
     if (timeout.aborted)
       throw new GatewayError(gateway, lost, 'timeout', `no answer in ${call.timeoutMs} ms`, { cause })
     if (call.signal.aborted) throw new GatewayError(gateway, lost, 'aborted', 'aborted while under way', { cause })
     const kind = neverConnected(cause) ? 'unavailable' : lost
-    throw new GatewayError(gateway, kind, 'network', `no answer from ${new URL(url).host}`, { cause })
+    const code = cause instanceof AnswerTooLong ? 'bad_response' : 'network'
+    throw new GatewayError(gateway, kind, code, `no answer from ${new URL(url).host}`, { cause })
   }
+}
+
+/** Bytes. A hundred entities of the longest kind are a fraction of it. */
+const answerLimit = 8 * 1024 * 1024
+
+export class AnswerTooLong extends Error {
+  override readonly name = 'AnswerTooLong'
+}
+
+/** The text of an answer, which is UTF-8; throws {@link AnswerTooLong} rather than keep whatever somebody sends. */
+export async function readAnswer(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > answerLimit) throw new AnswerTooLong(`more than ${answerLimit} bytes`)
+    chunks.push(chunk)
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
+const longestWait = 3600_000
+
+/** When to come back, where the gateway says so in seconds; within the hour, because nobody else would ask before. */
+export function retryAfterOf(headers: Headers): { readonly retryAfterMs?: number } {
+  const said = headers.get('retry-after')?.trim() ?? ''
+  return /^\d+$/.test(said) ? { retryAfterMs: Math.min(Number(said) * 1000, longestWait) } : {}
 }
 
 /** The root of a gateway's API without a slash at its end. Credentials go over https, or stay on this machine. */

@@ -135,6 +135,27 @@ export type RefundResult =
   | { readonly status: 'already_refunded' }
   | { readonly status: 'failed'; readonly refundId: string; readonly code: string }
 
+/**
+ * A payment that the customer's bank has doubts about, as the gateway has it now. JSON, so that a step may record it.
+ * - `inquiry`: a question, and no money is held; a refund ends it.
+ * - `open`: the bank holds the money, and an answer is wanted or looked at.
+ * - `won`: it is ours again. `lost`: it is the customer's. `closed`: it came to nothing.
+ */
+export interface Dispute {
+  readonly id: string
+  readonly paymentId: string
+  readonly status: 'inquiry' | 'open' | 'won' | 'lost' | 'closed'
+  /** Minor units of `currency`, which need not be those of the payment. */
+  readonly amount: number
+  readonly currency: string
+  /** The gateway's word. */
+  readonly reason: string | null
+  /** ISO 8601: when an answer has to be there. */
+  readonly respondBy: string | null
+  /** ISO 8601. */
+  readonly openedAt: string
+}
+
 /** A request as it came in: the bytes before any parser has touched them. */
 export interface WebhookRequest {
   readonly rawBody: Uint8Array
@@ -171,6 +192,7 @@ export interface WebhookEvent {
         readonly page: string | null
         readonly order: string | null
       }
+    | { readonly kind: 'dispute'; readonly disputeId: string; readonly paymentId: string; readonly page: string | null }
     | null
 }
 
@@ -192,6 +214,8 @@ export interface Gateway {
   readonly settling: { readonly charge: Settling; readonly refund: Settling }
   /** Whether `charge` is offered; a gateway without it is paid on its own page only. */
   readonly savedMethods: boolean
+  /** Payment methods of its test mode, for a page to offer; absent where real money would move. */
+  readonly testMethods?: readonly string[]
   /**
    * Whether a refund that the gateway has taken on may fail later. Then it counts what it says of a payment's `refunded`, also
    * where that has become less; where not, less only means that its list is behind.
@@ -235,6 +259,9 @@ export interface Gateway {
   refund(request: RefundRequest, call: GatewayCall): Promise<RefundResult>
   /** What became of `refund` under `call.key`. */
   findRefund(request: RefundRequest, call: GatewayCall): Promise<RefundResult | undefined>
+
+  /** Absent where the gateway's API knows nothing of disputes: of those its merchants learn by mail, and on its own pages. */
+  getDispute?(disputeId: string, call: GatewayCall): Promise<Dispute>
 
   /**
    * Verifies by the gateway's own means, on raw bytes. `call` is for gateways that sign nothing and must be asked.

@@ -67,7 +67,7 @@ describe('an event of a payment', () => {
     const event = eventOf(orderId, 'payment_intent.succeeded')
     // As of a process that ended right after its commit.
     const end = await world.composed.pantry.database.transaction({}, async (tx) => {
-      const names = { gatewayReference: null, pageId: null, orderId }
+      const names = { gatewayReference: null, pageId: null, orderId, disputeId: null }
       const payload = Buffer.from(JSON.stringify(event))
       const { id, type } = event
       const stored = { id: randomUUID(), gateway: 'stripe', eventId: id, type, payload, state: 'waiting' as const }
@@ -290,7 +290,7 @@ describe('an event that comes while somebody is in charge', () => {
     for (const woken of [true, false]) {
       const id = randomUUID()
       const end = await world.composed.pantry.database.transaction({}, async (tx) => {
-        const names = { gatewayReference: null, pageId: null, orderId, payload: Buffer.from('{}') }
+        const names = { gatewayReference: null, pageId: null, orderId, disputeId: null, payload: Buffer.from('{}') }
         const event = { id, gateway: 'stripe', eventId: id, type: 'x', state: 'waiting' as const, ...names }
         await insertEvent(tx, { ...event, occurredAt: new Date().toISOString() }, 60_000)
         const tried = (await findEvent(tx, id))!

@@ -17,9 +17,15 @@ export type SettlePayment = AnyOperation<SqlTransaction> & {
   readonly input: StandardSchema<{ readonly paymentId: string }, any>
 }
 
+/** What writes down a dispute of a payment, as the gateway says that it stands. Safe to repeat. */
+export type NoteDispute = AnyOperation<SqlTransaction> & {
+  readonly input: StandardSchema<{ readonly paymentId: string; readonly disputeId: string }, any>
+}
+
 export interface EventApplierOptions {
   readonly safepoint: Safepoint<SqlTransaction>
   readonly settlePayment: SettlePayment
+  readonly noteDispute: NoteDispute
   readonly enqueue: Enqueue
   readonly log: Logger
   /** Until an event is given up. Default: about a day's. */
@@ -132,8 +138,8 @@ interface Problem {
 
 /** Undefined: every payment that it may be about stands as its gateway says. */
 async function settleAll(options: EventApplierOptions, event: StoredEvent): Promise<Problem | undefined> {
-  const { safepoint, settlePayment } = options
-  const { orderId } = event
+  const { safepoint, settlePayment, noteDispute } = options
+  const { orderId, disputeId } = event
   const payments = await listPaymentsOf(safepoint.database, {
     ...event,
     orderId: orderId !== null && isId(orderId) ? orderId : null,
@@ -142,22 +148,25 @@ async function settleAll(options: EventApplierOptions, event: StoredEvent): Prom
   for (const paymentId of payments) {
     // Of one try: whoever received the event and the job meet under it. A try that failed is remembered under its key.
     const key = `webhook-${event.id}-${event.round}-${event.tries}-${paymentId}`
-    const problem = await settle(safepoint, settlePayment, paymentId, key)
-    if (problem) return problem
+    const problem = await apply(safepoint, settlePayment, { paymentId }, key)
+    // Whoever is in charge of the payment does not keep a human from being told of a dispute.
+    const untold =
+      disputeId !== null && (await apply(safepoint, noteDispute, { paymentId, disputeId }, `${key}-dispute`))
+    if (problem || untold) return untold || problem
   }
   return undefined
 }
 
-async function settle(
+async function apply<Input>(
   safepoint: Safepoint<SqlTransaction>,
-  operation: SettlePayment,
-  paymentId: string,
+  operation: AnyOperation<SqlTransaction> & { readonly input: StandardSchema<Input, any> },
+  input: Input,
   key: string,
 ): Promise<Problem | undefined> {
   try {
-    const answer = await safepoint.run(operation, { paymentId }, { scope: shopScope, key })
+    const answer = await safepoint.run(operation, input, { scope: shopScope, key })
     if (answer.outcome === 'succeeded') return undefined
-    if (answer.outcome !== 'failed') return { error: `settling is ${answer.outcome}` }
+    if (answer.outcome !== 'failed') return { error: `${operation.name} is ${answer.outcome}` }
     const { code, message, details } = answer.error
     return { error: `${code}: ${message}`, retryAfterMs: millisecondsOf(details['retryAfterMs']) }
   } catch (error) {

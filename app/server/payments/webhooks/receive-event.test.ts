@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { request } from 'node:http'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { signStripe } from '../../../simulators/stripe/webhook-signature.ts'
@@ -76,6 +77,34 @@ describe('a webhook that is not the gateway’s', () => {
     const before = await rows()
     const answer = await deliver(strangeEvent({ data: { object: { object: 'customer', name: 'x'.repeat(600_000) } } }))
     expect([answer.status, answer.body.code]).toEqual([413, 'body_too_large'])
+    expect(await rows()).toEqual(before)
+  })
+})
+
+describe('ten megabytes', () => {
+  it.each(['declared', 'in pieces'])('%s, are turned away, and leave no row', async (how) => {
+    const before = await rows()
+    const chunk = Buffer.alloc(64 * 1024, 'x')
+    const size = 160 * chunk.length
+    let sent = 0
+    const status = await new Promise<number | undefined>((resolve) => {
+      const sending = request(`${world.origin}/api/payments/stripe-webhook`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(how === 'declared' && { 'content-length': size }) },
+      })
+      // Whoever goes on sending is cut off, and may not see the answer for that.
+      sending.on('response', (answer) => resolve(answer.statusCode)).on('error', () => resolve(undefined))
+      const more = () => {
+        while (sent < size) {
+          sent += chunk.length
+          if (!sending.write(chunk)) return
+        }
+        sending.end()
+      }
+      sending.on('drain', more)
+      more()
+    })
+    expect([413, undefined]).toContain(status)
     expect(await rows()).toEqual(before)
   })
 })

@@ -21,7 +21,7 @@ export const receiveEventInput = z.strictObject({
   type: z.string().max(200),
   occurredAt: z.iso.datetime(),
   /** Null: of no interest to a shop. */
-  subject: z.strictObject({ gatewayReference: name, pageId: name, orderId: name }).nullable(),
+  subject: z.strictObject({ gatewayReference: name, pageId: name, orderId: name, disputeId: name }).nullable(),
   payload: z.base64(),
 })
 
@@ -52,6 +52,7 @@ export function receiveEvent({ enqueue }: { readonly enqueue: Enqueue }) {
           gatewayReference: subject?.gatewayReference ?? null,
           pageId: subject?.pageId ?? null,
           orderId: subject?.orderId ?? null,
+          disputeId: subject?.disputeId ?? null,
           payload: Buffer.from(payload, 'base64'),
           state: subject === null ? 'ignored' : 'waiting',
         },

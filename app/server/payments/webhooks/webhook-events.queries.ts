@@ -10,6 +10,7 @@ interface Row {
   gateway_reference: string | null
   page_id: string | null
   order_id: string | null
+  dispute_id: string | null
   state: WebhookState
   round: number
   tries: number
@@ -21,7 +22,7 @@ interface Row {
 }
 
 /** Without the payload. */
-const columns = `id, gateway, event_id, type, gateway_reference, page_id, order_id, state, round, tries, last_error,
+const columns = `id, gateway, event_id, type, gateway_reference, page_id, order_id, dispute_id, state, round, tries, last_error,
   due_at, occurred_at, received_at, applied_at`
 
 const eventOf = (row: Row): StoredEvent => ({
@@ -32,6 +33,7 @@ const eventOf = (row: Row): StoredEvent => ({
   gatewayReference: row.gateway_reference,
   pageId: row.page_id,
   orderId: row.order_id,
+  disputeId: row.dispute_id,
   state: row.state,
   round: row.round,
   tries: row.tries,
@@ -61,9 +63,9 @@ export async function insertEvent(
   const { rows } = await tx.query<{ due_at: Date }>({
     name: 'webhooks_insert',
     text: `insert into pantry.webhook_event
-        (id, gateway, event_id, type, gateway_reference, page_id, order_id, payload, state, occurred_at, due_at)
+        (id, gateway, event_id, type, gateway_reference, page_id, order_id, payload, state, occurred_at, due_at, dispute_id)
       values ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::bytea, $9::text, $10::timestamptz,
-        clock_timestamp() + make_interval(secs => $11::double precision / 1000))
+        clock_timestamp() + make_interval(secs => $11::double precision / 1000), $12::text)
       returning due_at`,
     values: [
       event.id,
@@ -77,6 +79,7 @@ export async function insertEvent(
       event.state,
       event.occurredAt,
       grace,
+      event.disputeId,
     ],
   })
   return { dueAt: rows[0]!.due_at }

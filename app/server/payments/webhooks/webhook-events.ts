@@ -8,6 +8,8 @@ export interface EventSubject {
   readonly gatewayReference: string | null
   readonly pageId: string | null
   readonly orderId: string | null
+  /** A dispute of that payment. */
+  readonly disputeId: string | null
 }
 
 /** A row of `pantry.webhook_event`. */
@@ -37,6 +39,8 @@ export function subjectOf({ subject }: WebhookEvent): EventSubject | null {
       return named(subject.checkout.paymentId, subject.checkout.id, subject.checkout.order)
     case 'refund':
       return named(subject.paymentId, subject.page, subject.order)
+    case 'dispute':
+      return { ...named(subject.paymentId, subject.page, null), disputeId: nameOf(subject.disputeId) }
     case undefined:
       return null
   }
@@ -46,6 +50,7 @@ const named = (reference: string | null, page: string | null, order: string | nu
   gatewayReference: nameOf(reference),
   pageId: nameOf(page),
   orderId: nameOf(order),
+  disputeId: null,
 })
 
 export const nameLimit = 500

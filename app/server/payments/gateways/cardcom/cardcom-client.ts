@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GatewayError } from '../gateway-error.ts'
 import type { GatewayCall } from '../gateway.ts'
-import { gatewayRoot, sendToGateway, type GatewayReply } from '../gateway-request.ts'
+import { gatewayRoot, retryAfterOf, sendToGateway, type GatewayReply } from '../gateway-request.ts'
 import type { CardcomConfig } from './cardcom-config.ts'
 import { done, type Operation } from './cardcom-wire.ts'
 import { parseExact } from './exact-json.ts'
@@ -97,11 +97,10 @@ function read(reply: GatewayReply, lost: 'unknown' | 'unavailable'): CardcomRepl
   }
   const code = said.success ? said.data.ResponseCode : `http_${status}`
   if (refusals.has(status)) throw new GatewayError('cardcom', 'refused', code, description, { status })
-  const seconds = Number(reply.headers.get('retry-after') ?? Number.NaN)
   const kind = status === 429 ? 'unavailable' : lost
   throw new GatewayError('cardcom', kind, code, description, {
     status,
-    ...(seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {}),
+    ...retryAfterOf(reply.headers),
   })
 }
 

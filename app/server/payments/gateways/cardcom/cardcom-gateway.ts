@@ -12,6 +12,9 @@ import { currencies } from './cardcom-wire.ts'
  * It is paid on its own page only. CardCom charges tokens of cards too, but a token is anybody's who knows it: before one is
  * taken from a request, the shop has to have made it (`ChargeAndCreateToken`) and to know whose it is.
  *
+ * Its API tells of no disputes, neither asked nor by itself: a chargeback reaches the merchant from CardCom by mail, and is
+ * answered there. What the shop has of such a payment stays as it is (docs/decisions/0005-disputes-are-noted.md).
+ *
  * What a lost answer of a refund is settled by: a human. The list of transactions would show it, but how soon is not
  * documented, and a refund that is sent twice in parts may be given twice.
  */

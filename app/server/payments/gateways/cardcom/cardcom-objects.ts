@@ -44,6 +44,8 @@ const pageResultSchema = z.object({
   TranzactionInfo: transactionSchema.nullish(),
 })
 
+const envelope = pageResultSchema.pick({ ResponseCode: true })
+
 /** A page, and what its word rests on. */
 export interface PageResult {
   readonly checkout: Checkout
@@ -59,6 +61,8 @@ export interface PageResult {
  */
 export function toPageResult(reply: CardcomReply, pageId: string, terminalNumber: number): PageResult {
   const { code } = reply
+  // A list, which has no envelope, would be a page on which nobody has tried to pay.
+  readAs(envelope, reply)
   const undecided: Checkout = {
     id: pageId,
     status: 'open',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GatewayError, type GatewayErrorOptions } from '../gateway-error.ts'
 import type { GatewayCall } from '../gateway.ts'
-import { gatewayRoot, sendToGateway, type GatewayReply } from '../gateway-request.ts'
+import { gatewayRoot, retryAfterOf, sendToGateway, type GatewayReply } from '../gateway-request.ts'
 import type { RazorpayConfig } from './razorpay-config.ts'
 
 /**
@@ -75,11 +75,10 @@ function read(reply: GatewayReply, lost: 'unknown' | 'unavailable'): RazorpayRep
   const error: RazorpayApiError = parsed.success ? parsed.data.error : { code: `http_${status}` }
   if (refusals.has(status) && !notTheRequest.has(error.code)) return { ok: false, status, error }
 
-  const seconds = Number(reply.headers.get('retry-after') ?? Number.NaN)
   const options: GatewayErrorOptions = {
     status,
     cause: error,
-    ...(seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {}),
+    ...retryAfterOf(reply.headers),
   }
   // 409: a refund under this key is under way. This call did nothing, but the key may well be taking effect.
   const kind = status === 429 ? 'unavailable' : lost

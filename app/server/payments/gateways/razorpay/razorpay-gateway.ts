@@ -1,8 +1,9 @@
 import { GatewayError } from '../gateway-error.ts'
 import type { Gateway } from '../gateway.ts'
 import { closeCheckout, createCheckout, getCheckout } from './razorpay-checkout.ts'
-import { createRazorpayClient } from './razorpay-client.ts'
+import { createRazorpayClient, readAs, refusal } from './razorpay-client.ts'
 import type { RazorpayConfig } from './razorpay-config.ts'
+import { disputeSchema, toDispute } from './razorpay-objects.ts'
 import {
   cancelPayment,
   capture,
@@ -57,6 +58,12 @@ export function createRazorpayGateway(config: RazorpayConfig): Gateway {
     cancelPayment: (paymentId, call) => cancelPayment(client, paymentId, call),
     refund: (request, call) => refund(client, request, call),
     findRefund: (request, call) => findRefund(client, request, call),
+
+    async getDispute(disputeId, call) {
+      const reply = await client.get(`disputes/${encodeURIComponent(disputeId)}`, {}, call)
+      if (!reply.ok) throw refusal(reply)
+      return toDispute(readAs(disputeSchema, reply.body))
+    },
 
     readWebhook: async (request) => readRazorpayWebhook(request, config.webhookSecrets),
     verifyReturn: (params, stored) => readCheckoutReturn(params, stored, config.keySecret),

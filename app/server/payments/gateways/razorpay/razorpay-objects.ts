@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Checkout, Payment, RefundResult } from '../gateway.ts'
+import type { Checkout, Dispute, Payment, RefundResult } from '../gateway.ts'
+import { unixSeconds } from '../gateway-request.ts'
 
 /** What we read of Razorpay's entities; it may add to them at any time. */
 
@@ -49,6 +50,19 @@ export const refundSchema = z.object({
   notes,
 })
 export type RazorpayRefund = z.infer<typeof refundSchema>
+
+export const disputeSchema = z.object({
+  id: z.string(),
+  entity: z.literal('dispute'),
+  payment_id: z.string(),
+  amount: z.int().min(0),
+  currency: z.string().regex(/^[A-Za-z]{3}$/),
+  reason_code: z.string().nullish(),
+  respond_by: unixSeconds.nullish(),
+  status: z.string(),
+  phase: z.string(),
+  created_at: unixSeconds,
+})
 
 export function collectionOf<T extends z.ZodType>(item: T) {
   return z.object({ entity: z.literal('collection'), items: z.array(item) })
@@ -136,5 +150,22 @@ export function toRefundResult({ id: refundId, status, amount }: RazorpayRefund)
       return { status: 'processing', refundId, amount }
     case 'failed':
       return { status: 'failed', refundId, code: 'refund_failed' }
+  }
+}
+
+/** https://razorpay.com/docs/api/disputes/entity: in the phases `fraud` and `retrieval` the bank only asks. */
+export function toDispute(dispute: z.infer<typeof disputeSchema>): Dispute {
+  const { id, payment_id: paymentId, amount, currency, reason_code: reason, respond_by: due, status, phase } = dispute
+  const asks = phase === 'fraud' || phase === 'retrieval'
+  return {
+    id,
+    paymentId,
+    // A word that Razorpay adds later: a human looks.
+    status: status === 'won' || status === 'lost' || status === 'closed' ? status : asks ? 'inquiry' : 'open',
+    amount,
+    currency,
+    reason: reason ?? null,
+    respondBy: due ? new Date(due * 1000).toISOString() : null,
+    openedAt: new Date(dispute.created_at * 1000).toISOString(),
   }
 }

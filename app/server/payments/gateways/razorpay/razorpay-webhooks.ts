@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import type { WebhookEvent, WebhookReading, WebhookRequest } from '../gateway.ts'
 import { unixSeconds } from '../gateway-request.ts'
-import { orderSchema, pageOf, paymentSchema, refundSchema, toCheckout, toPayment } from './razorpay-objects.ts'
+import {
+  disputeSchema,
+  orderSchema,
+  pageOf,
+  paymentSchema,
+  refundSchema,
+  toCheckout,
+  toPayment,
+} from './razorpay-objects.ts'
 import { verifyWebhookSignature } from './razorpay-signatures.ts'
 
 const entity = z.object({ entity: z.unknown() }).optional()
@@ -9,7 +17,7 @@ const eventSchema = z.object({
   entity: z.literal('event'),
   event: z.string().min(1),
   created_at: unixSeconds,
-  payload: z.object({ payment: entity, order: entity, refund: entity }),
+  payload: z.object({ payment: entity, order: entity, refund: entity, dispute: entity }),
 })
 
 /**
@@ -44,12 +52,20 @@ function readEvent(id: string, rawBody: Uint8Array): WebhookEvent | undefined {
   return { id, type, createdAt: new Date(createdAt * 1000).toISOString(), subject: subjectOf(type, payload) }
 }
 
+const disputeEventSchema = disputeSchema.pick({ id: true, entity: true, payment_id: true })
+
 /**
  * A payment's event is about the page it was made on, because the page is what we know first. An entity of a shape we do
  * not know makes an event without a subject: it is kept, and has no effect.
  */
 function subjectOf(type: string, payload: z.infer<typeof eventSchema>['payload']): WebhookEvent['subject'] {
   const payment = paymentSchema.safeParse(payload.payment?.entity)
+  if (type.startsWith('payment.dispute.')) {
+    const dispute = disputeEventSchema.safeParse(payload.dispute?.entity)
+    if (!dispute.success) return null
+    const { id: disputeId, payment_id: paymentId } = dispute.data
+    return { kind: 'dispute', disputeId, paymentId, page: (payment.success && payment.data.order_id) || null }
+  }
   if (type.startsWith('refund.')) {
     const refund = refundSchema.safeParse(payload.refund?.entity)
     if (!refund.success || !payment.success) return null

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GatewayError, type GatewayErrorOptions } from '../gateway-error.ts'
 import type { GatewayCall } from '../gateway.ts'
-import { neverConnected } from '../gateway-request.ts'
+import { AnswerTooLong, neverConnected, readAnswer, retryAfterOf } from '../gateway-request.ts'
 import type { StripeConfig } from './stripe-config.ts'
 import { encodeForm, type FormParameters } from './form-encoding.ts'
 
@@ -86,13 +86,14 @@ export function createStripeClient(config: Pick<StripeConfig, 'baseUrl' | 'secre
         redirect: 'manual',
         signal: AbortSignal.any([call.signal, timeout]),
       })
-      text = await response.text()
+      text = await readAnswer(response)
     } catch (cause) {
       if (timeout.aborted)
         throw new GatewayError('stripe', lost, 'timeout', `no answer in ${call.timeoutMs} ms`, { cause })
       if (call.signal.aborted) throw new GatewayError('stripe', lost, 'aborted', 'aborted while under way', { cause })
       const kind = neverConnected(cause) ? 'unavailable' : lost
-      throw new GatewayError('stripe', kind, 'network', `no answer from ${base.host}`, { cause })
+      const code = cause instanceof AnswerTooLong ? 'bad_response' : 'network'
+      throw new GatewayError('stripe', kind, code, `no answer from ${base.host}`, { cause })
     }
     return read(response, text, lost)
   }
@@ -123,12 +124,11 @@ function read(response: Response, text: string, lost: 'unknown' | 'unavailable')
   if (refusals.has(status) || (replayed && status >= 500)) return { ok: false, status, error, replayed, requestId }
 
   const advice = headers.get('stripe-should-retry')
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
   const options: GatewayErrorOptions = {
     status,
     cause: error,
     ...(advice === 'true' || advice === 'false' ? { retryable: advice === 'true' } : {}),
-    ...(seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {}),
+    ...retryAfterOf(headers),
     ...(requestId ? { requestId } : {}),
   }
   const code = error.code ?? error.type

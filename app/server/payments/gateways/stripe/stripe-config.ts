@@ -1,3 +1,5 @@
+export const vendorUrl = 'https://api.stripe.com'
+
 export interface StripeConfig {
   /** Without the version path: `https://api.stripe.com`, or the simulator's URL. */
   readonly baseUrl: string
@@ -13,5 +15,5 @@ export function readStripeConfig(env: Readonly<Record<string, string | undefined
   const secretKey = env['STRIPE_SECRET_KEY']?.trim()
   const webhookSecret = env['STRIPE_WEBHOOK_SECRET']?.trim()
   if (!secretKey || !webhookSecret) return undefined
-  return { baseUrl: env['STRIPE_BASE_URL']?.trim() || 'https://api.stripe.com', secretKey, webhookSecret }
+  return { baseUrl: env['STRIPE_BASE_URL']?.trim() || vendorUrl, secretKey, webhookSecret }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { GatewayError } from '../gateway-error.ts'
-import type { ChargeResult, Checkout, Payment, RefundResult } from '../gateway.ts'
+import type { ChargeResult, Checkout, Dispute, Payment, RefundResult } from '../gateway.ts'
+import { unixSeconds } from '../gateway-request.ts'
 
 /** What we read of Stripe's objects; it may add to them at any time. */
 
@@ -72,6 +73,18 @@ export const refundEventSchema = z.object({
   currency: z.string(),
   payment_intent: z.string().nullable(),
   metadata: ourMetadata,
+})
+
+export const disputeSchema = z.object({
+  id: z.string(),
+  object: z.literal('dispute'),
+  amount: z.int().min(0),
+  created: unixSeconds,
+  currency: z.string().regex(/^[A-Za-z]{3}$/),
+  evidence_details: z.object({ due_by: unixSeconds.nullish() }).nullish(),
+  payment_intent: z.string().nullable(),
+  reason: z.string().nullish(),
+  status: z.string(),
 })
 
 export function listOf<T extends z.ZodType>(item: T) {
@@ -186,5 +199,32 @@ export function toRefundResult(refund: StripeRefund): RefundResult {
     case 'failed':
     case 'canceled':
       return { status: 'failed', refundId, code: refund.failure_reason ?? refund.status }
+  }
+}
+
+/** A word that Stripe adds later is `open`: a human looks. */
+const disputeStatuses: Readonly<Record<string, Dispute['status']>> = {
+  warning_needs_response: 'inquiry',
+  warning_under_review: 'inquiry',
+  warning_closed: 'closed',
+  // Ended before the bank had made one of it: by a refund, which is counted as that.
+  prevented: 'closed',
+  won: 'won',
+  lost: 'lost',
+}
+
+export function toDispute(body: unknown): Dispute {
+  const { id, payment_intent: paymentId, status, ...told } = readAs(disputeSchema, body)
+  const due = told.evidence_details?.due_by
+  return {
+    id,
+    // Of a charge without an intent, which none of ours is.
+    paymentId: paymentId ?? '',
+    status: disputeStatuses[status] ?? 'open',
+    amount: told.amount,
+    currency: told.currency.toUpperCase(),
+    reason: told.reason ?? null,
+    respondBy: due ? new Date(due * 1000).toISOString() : null,
+    openedAt: new Date(told.created * 1000).toISOString(),
   }
 }

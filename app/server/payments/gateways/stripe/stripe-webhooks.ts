@@ -2,7 +2,14 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { WebhookEvent, WebhookReading, WebhookRequest } from '../gateway.ts'
 import { unixSeconds } from '../gateway-request.ts'
-import { intentSchema, refundedChargeSchema, refundEventSchema, toCheckout, toPayment } from './stripe-objects.ts'
+import {
+  disputeSchema,
+  intentSchema,
+  refundedChargeSchema,
+  refundEventSchema,
+  toCheckout,
+  toPayment,
+} from './stripe-objects.ts'
 
 /** Seconds that a signature stays good; the future side is not limited, as in Stripe's own libraries. */
 const toleranceSeconds = 300
@@ -60,6 +67,8 @@ function readEvent(rawBody: Uint8Array): WebhookEvent | undefined {
   return { id, type, createdAt: new Date(created * 1000).toISOString(), subject: subjectOf(type, data.object) }
 }
 
+const disputeEventSchema = disputeSchema.pick({ id: true, object: true, payment_intent: true })
+
 /** An object of a shape we do not know makes an event without a subject: it is kept, and has no effect. */
 function subjectOf(type: string, object: unknown): WebhookEvent['subject'] {
   if (type.startsWith('payment_intent.')) {
@@ -72,6 +81,11 @@ function subjectOf(type: string, object: unknown): WebhookEvent['subject'] {
     } catch {
       return null
     }
+  }
+  if (type.startsWith('charge.dispute.')) {
+    const dispute = disputeEventSchema.safeParse(object)
+    if (!dispute.success || dispute.data.payment_intent === null) return null
+    return { kind: 'dispute', disputeId: dispute.data.id, paymentId: dispute.data.payment_intent, page: null }
   }
   if (type === 'charge.refunded') {
     const charge = refundedChargeSchema.safeParse(object)

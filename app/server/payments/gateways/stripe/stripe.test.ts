@@ -18,7 +18,7 @@ import {
   type FaultInput,
 } from './stripe.test.setup.ts'
 import { encodeForm } from './form-encoding.ts'
-import { readStripeConfig } from './stripe-config.ts'
+import { readStripeConfig, vendorUrl } from './stripe-config.ts'
 import { createStripeGateway } from './stripe-gateway.ts'
 
 useStripeGateway()
@@ -320,6 +320,14 @@ describe('configuration', () => {
 
   it('sends no secret over an open network', () => {
     expect(() => createStripeGateway({ baseUrl: 'http://api.stripe.com', secretKey, webhookSecret })).toThrow('https')
+  })
+
+  it('offers test cards in its test mode only, and the slow one at the simulator only', () => {
+    const offered = (baseUrl: string, key: string) =>
+      createStripeGateway({ baseUrl, secretKey: key, webhookSecret }).testMethods
+    expect(offered('http://127.0.0.1:1', 'sk_test_1')).toContain('pm_card_visa_slow')
+    expect(offered(vendorUrl, 'rk_test_1')).toEqual(['pm_card_visa', 'pm_card_chargeDeclined'])
+    expect(offered(vendorUrl, 'sk_live_1')).toBeUndefined()
   })
 
   it('offers the currencies whose minor units are ISO 4217', () => {
