@@ -31,6 +31,8 @@ export interface CartBook {
   hear(news: CartNews, told: { readonly leading: boolean }): void
   /** Forgets what is held; what was asked for goes on. */
   clear(): void
+  /** As `clear`, and for good: its owner has left. */
+  close(): void
   flush(): void
 }
 
@@ -156,6 +158,10 @@ export function createCartBook(options: CartBookOptions): CartBook {
     clear() {
       aside = undefined
       cache.clear()
+    },
+    close() {
+      aside = undefined
+      cache.close()
     },
     flush: () => writes.flush(),
   }

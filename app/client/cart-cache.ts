@@ -17,6 +17,8 @@ export interface CartCache {
   expire(): void
   /** Forgets it, also for the next page. */
   clear(): void
+  /** Forgets it for good: an answer that is still under way is not kept any more. */
+  close(): void
 }
 
 export interface CartCacheOptions {
@@ -45,12 +47,17 @@ export function createCartCache(account: string | undefined, { store, maxAge, no
   const name = account === undefined ? undefined : cartCacheName(account)
   let held = name === undefined ? undefined : readHeld(store, name)
   let expired = false
+  let closed = false
+  const clear = () => {
+    held = undefined
+    if (name !== undefined) store.removeItem(name)
+  }
   return {
     held: () => held,
     // A clock that was set back makes nothing fresh for ever.
     isFresh: () => held !== undefined && !expired && Math.abs(now() - held.at) < maxAge,
     offer(answer) {
-      if (held && isOlder(answer, held)) return false
+      if (closed || (held && isOlder(answer, held))) return false
       held = answer
       expired = false
       try {
@@ -63,9 +70,10 @@ export function createCartCache(account: string | undefined, { store, maxAge, no
     expire() {
       expired = true
     },
-    clear() {
-      held = undefined
-      if (name !== undefined) store.removeItem(name)
+    clear,
+    close() {
+      closed = true
+      clear()
     },
   }
 }

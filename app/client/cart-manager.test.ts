@@ -222,6 +222,22 @@ describe('The cart in the browser', () => {
     })
   })
 
+  it('keeps nothing of an account that has left, although its cart was being read', async () => {
+    const { shopper, productId, variantId } = await shopperWithProduct()
+    const browser = openBrowser()
+    const tab = browser.openTab()
+    await signIn(tab, shopper)
+    const { id } = await tab.cart.addItem(productId, variantId)
+    const answers = hold((method, path) => method === 'GET' && path === '/api/cart')
+    const reading = tab.cart.getCart(true)
+    await until(() => answers.held() > 0)
+    await tab.session.signOut()
+    answers.release()
+    await reading.catch(() => undefined)
+    const kept = Array.from({ length: browser.store.length }, (_, n) => browser.store.getItem(browser.store.key(n)!))
+    expect(kept.join()).not.toContain(id)
+  })
+
   it('leaves nothing of one account for the next one', async () => {
     const { tab, productId, variantId } = await shopperWithProduct()
     await tab.cart.addItem(productId, variantId)

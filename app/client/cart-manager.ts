@@ -199,7 +199,7 @@ export function createCartManager(options: CartManagerOptions): CartManager {
   options.subscribeAccount(() => {
     if (account() === owner) return
     // What one person had is not left on this device for another.
-    if (owner !== undefined) book.clear()
+    if (owner !== undefined) book.close()
     owner = account()
     trouble = {}
     kept.forget()

@@ -94,6 +94,20 @@ export interface Address extends NewAddress {
   readonly id: string
 }
 
+/** What is left out stays; null takes an optional field away. */
+export type AddressChange = { readonly [Field in keyof NewAddress]?: NewAddress[Field] | null }
+
+/** A product that somebody wants to remember. */
+export interface Wish {
+  readonly productId: string
+  readonly name: string
+  readonly image: string
+  readonly price: Money
+  /** Sold, and not sold out. */
+  readonly available: boolean
+  readonly addedAt: string
+}
+
 export type OrderStatus =
   | 'pending'
   | 'awaiting_payment'
@@ -113,6 +127,8 @@ export interface Order {
   readonly total: Money
   readonly items: ReadonlyArray<{
     readonly id: string
+    readonly productId: string
+    readonly variantId: string
     readonly name: string
     readonly quantity: number
     readonly totalPrice: Money
@@ -190,6 +206,8 @@ export interface GatewayOffer {
   readonly name: string
   /** It charges saved payment methods too; every gateway has a page of its own. */
   readonly savedMethods: boolean
+  /** Payment methods of its test mode, by which no real money moves. */
+  readonly testMethods: readonly string[]
   /** ISO 4217. */
   readonly currencies: readonly string[]
 }

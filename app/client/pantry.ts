@@ -1,14 +1,15 @@
 import { createClient, isProblemError, type Client, type OperationView } from 'safepoint/client'
+import { createAddresses, type Addresses } from './addresses.ts'
 import { createCartFigures, type CartFigures } from './cart-figures.ts'
 import { createCartManager, type CartManager } from './cart-manager.ts'
 import { createCatalogueMemory } from './catalogue-memory.ts'
 import { createCheckout, type Checkout } from './checkout.ts'
 import { createLiveEvents, type LiveEvents } from './live-events.ts'
-import type { Address, DemoAccount, NewAddress, Page, Product } from './model.ts'
-import { done } from './not-done.ts'
+import type { DemoAccount, Page, Product } from './model.ts'
 import { createOrders, type Orders } from './orders.ts'
 import { createOwnAccount, type OwnAccount } from './own-account.ts'
 import { createSession, type Exclusively, type Session, type TabChannel } from './session.ts'
+import { createWishlist, type Wishlist } from './wishlist.ts'
 
 export interface PantryOptions {
   /** Where the API is. Empty in a page: its own origin. */
@@ -28,6 +29,8 @@ export interface Pantry {
   readonly checkout: Checkout
   readonly orders: Orders
   readonly ownAccount: OwnAccount
+  readonly addresses: Addresses
+  readonly wishlist: Wishlist
   readonly live: LiveEvents
   readonly figures: CartFigures
   /** Undefined: a guest, or nobody knows yet. */
@@ -39,8 +42,6 @@ export interface Pantry {
   }): Promise<Page<Product>>
   /** Undefined: it is not sold. As it was at most 30 s ago. */
   getProduct(id: string): Promise<Product | undefined>
-  listAddresses(): Promise<readonly Address[]>
-  addAddress(address: NewAddress): Promise<Address>
   /** Accounts to try the shop with; empty where the shop is no demonstration. */
   listDemoAccounts(): Promise<readonly DemoAccount[]>
   findOperation(key: string): Promise<OperationView>
@@ -93,6 +94,8 @@ export function createPantry({ baseUrl, store, exclusively, openTabs, client: se
     checkout,
     orders: createOrders(client),
     ownAccount: createOwnAccount({ baseUrl, session, client }),
+    addresses: createAddresses(client),
+    wishlist: createWishlist(client),
     live,
     figures,
     account,
@@ -105,8 +108,6 @@ export function createPantry({ baseUrl, store, exclusively, openTabs, client: se
       return page
     },
     getProduct: (id) => catalogue.find(id),
-    listAddresses: async () => (await client.get<Page<Address>>('/api/addresses')).items,
-    addAddress: async (address) => done(await client.post<Address>('/api/addresses', address)),
     async listDemoAccounts() {
       try {
         return (await client.get<Page<DemoAccount>>('/api/demo-accounts')).items

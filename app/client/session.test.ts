@@ -9,6 +9,9 @@ function startAuthServer() {
   let generation = 0
   let live = true
   let away = false
+  let held = Promise.resolve()
+  let arrived = () => {}
+  const loggedOut: string[] = []
   const issue = () => ({ user, accessToken: `access-${++generation}`, refreshToken: `refresh-${generation}` })
   const server = createServer((request, response) => {
     let text = ''
@@ -20,15 +23,30 @@ function startAuthServer() {
       }
       if (away) return answer(503, { code: 'unavailable', title: 'Away', status: 503, retryable: true })
       if (request.url === '/api/auth/login') return answer(200, issue())
+      if (request.url === '/api/auth/logout') {
+        loggedOut.push((JSON.parse(text) as { refreshToken: string }).refreshToken)
+        return answer(200, {})
+      }
       const { refreshToken } = JSON.parse(text) as { refreshToken: string }
+      arrived()
       live &&= refreshToken === `refresh-${generation}`
-      if (live) answer(200, issue())
+      if (live)
+        void held.then(
+          (
+            (issued) => () =>
+              answer(200, issued)
+          )(issue()),
+        )
       else answer(401, { code: 'token_reused', title: 'Token reused', status: 401, retryable: false })
     })
   })
   return new Promise<{
     url: string
     exchanges: () => number
+    /** Refresh tokens whose sessions were ended. */
+    loggedOut: readonly string[]
+    /** Holds the next answers to `refresh`. */
+    hold(): { arrived: Promise<void>; release(): void }
     revoke(): void
     goAway(on: boolean): void
     close(): void
@@ -37,6 +55,13 @@ function startAuthServer() {
       resolve({
         url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
         exchanges: () => generation,
+        loggedOut,
+        hold() {
+          const [coming, going] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+          arrived = coming.resolve
+          held = going.promise
+          return { arrived: coming.promise, release: going.resolve }
+        },
         revoke: () => (live = false),
         goAway: (on) => (away = on),
         close: () => server.close(),
@@ -110,6 +135,35 @@ describe('A session', () => {
     expect([first.state(), second.state()]).toEqual([{ status: 'guest' }, { status: 'guest' }])
     expect(first.headers()).toEqual({})
     expect(store.getItem('pantry:refresh-token')).toBeNull()
+  })
+
+  it('stays signed out, although a new token was on its way, and that one is ended too', async () => {
+    const { openTab, store } = startBrowser(server.url)
+    const tab = openTab()
+    await tab.signIn(credentials)
+    const answer = server.hold()
+    const renewing = tab.refresh()
+    await answer.arrived
+    const signingOut = tab.signOut()
+    answer.release()
+    expect(await renewing).toBe(false)
+    await signingOut
+    expect([tab.state(), tab.headers(), store.getItem('pantry:refresh-token')]).toEqual([{ status: 'guest' }, {}, null])
+    expect(server.loggedOut.toSorted()).toEqual(['refresh-1', 'refresh-2'])
+  })
+
+  it('of whoever signs in while a token of another is on its way is theirs', async () => {
+    const { openTab, store } = startBrowser(server.url)
+    const tab = openTab()
+    await tab.signIn(credentials)
+    const answer = server.hold()
+    const renewing = tab.refresh()
+    await answer.arrived
+    await tab.signIn(credentials)
+    answer.release()
+    const theirs = store.getItem('pantry:refresh-token')
+    expect(await renewing).toBe(true)
+    expect(store.getItem('pantry:refresh-token')).toBe(theirs)
   })
 
   it('is over when the server says so, and only then: an unreachable server signs nobody out', async () => {

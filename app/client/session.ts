@@ -94,6 +94,18 @@ export function createSession({ baseUrl, store, exclusively, tabs }: SessionOpti
     else drop()
   })
 
+  /** Signed out here whatever the server says; the token it could not be told about ends by its own expiry. */
+  const endSession = async (ended: Pick<Tokens, 'refreshToken'> & { readonly accessToken: string | undefined }) => {
+    const { refreshToken, accessToken } = ended
+    await requestJson(baseUrl, 'POST', '/api/auth/logout', {
+      body: { refreshToken },
+      headers: headersOf(accessToken),
+    }).catch(() => {})
+  }
+
+  /** Somebody has signed out, or in, while it was under way: what they said last is what holds. */
+  const isLate = (presented: string) => store.getItem(storeKey) !== presented
+
   /** `stale` is the access token that was refused: if another tab has brought a newer one meanwhile, that one is used. */
   const renew = (stale: string | undefined) =>
     exclusively(lockName, async () => {
@@ -105,18 +117,24 @@ export function createSession({ baseUrl, store, exclusively, tabs }: SessionOpti
       }
       try {
         const tokens = await requestJson<Tokens>(baseUrl, 'POST', '/api/auth/refresh', { body: { refreshToken } })
+        if (isLate(refreshToken)) {
+          if (store.getItem(storeKey) === null) await endSession(tokens)
+          return accessToken !== undefined
+        }
         keep(tokens)
         return true
       } catch (error) {
         if (!(error instanceof RequestRefused) || error.problem.retryable || error.problem.status !== 401) throw error
+        if (isLate(refreshToken)) return accessToken !== undefined
         store.removeItem(storeKey)
         drop()
         return false
       }
     })
 
-  const headers = (): Record<string, string> =>
-    accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }
+  const headersOf = (token: string | undefined): Record<string, string> =>
+    token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const headers = () => headersOf(accessToken)
   const refresh = () => {
     refreshing ??= renew(accessToken).finally(() => {
       refreshing = undefined
@@ -141,15 +159,11 @@ export function createSession({ baseUrl, store, exclusively, tabs }: SessionOpti
     },
     async signOut() {
       const refreshToken = store.getItem(storeKey)
-      const authorization = headers()
+      const ended = accessToken
       store.removeItem(storeKey)
       drop()
       tabs?.send({ type: 'signed-out' } satisfies TabMessage)
-      if (refreshToken === null) return
-      // Signed out here whatever the server says; the token it could not be told about ends by its own expiry.
-      await requestJson(baseUrl, 'POST', '/api/auth/logout', { body: { refreshToken }, headers: authorization }).catch(
-        () => {},
-      )
+      if (refreshToken !== null) await endSession({ refreshToken, accessToken: ended })
     },
     headers,
     refresh,

@@ -23,7 +23,8 @@ export function useCart() {
 /** For a press of a button: what does not succeed is taken back, and is in the cart's `trouble`. */
 const actions = {
   /** Resolves to whether it succeeded. */
-  add: (productId: string, variantId: string) => succeeds(manager.addItem(productId, variantId, 1)),
+  add: (productId: string, variantId: string, quantity = 1) =>
+    succeeds(manager.addItem(productId, variantId, quantity)),
   setQuantity: (itemId: string, quantity: number) => succeeds(manager.updateItem(itemId, quantity)),
   remove: (itemId: string) => succeeds(manager.removeItem(itemId)),
   clear: () => succeeds(manager.clear()),

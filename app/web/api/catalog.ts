@@ -1,4 +1,4 @@
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, queryOptions, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { pantry } from './pantry.ts'
 
 export type { Nutrition, Product, Variant } from '../../client/model.ts'
@@ -16,11 +16,11 @@ export function useProducts(search: string) {
 }
 
 /** One product, as it was at most half a minute ago; null: it is not sold. Most often it needs no request. */
-export function useProduct(id: string) {
-  const { data } = useQuery({
+export const useProduct = (id: string) => useQuery(productQuery(id)).data
+
+export const productQuery = (id: string) =>
+  queryOptions({
     queryKey: [...productsKey, 'of', id],
     queryFn: async () => (await pantry.getProduct(id)) ?? null,
     staleTime: 30_000,
   })
-  return data
-}

@@ -1,9 +1,10 @@
 import fs from 'node:fs'
 import type { Browser, Page, Route } from 'playwright'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../../../safepoint/test/support/until.ts'
 import { launchBrowser } from './launch-browser.ts'
 import { startShop, type Shop } from './start-shop.ts'
+import { newCustomer as register, openTabs } from './tabs.test.setup.ts'
 
 let shop: Shop
 let browser: Browser
@@ -13,6 +14,8 @@ beforeAll(async () => {
   shop = await startShop()
 })
 
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+
 afterAll(async () => {
   await browser?.close()
   await shop?.stop()
@@ -20,16 +23,15 @@ afterAll(async () => {
 
 const see = (page: Page, words: string | RegExp) => page.getByText(words).first().waitFor({ timeout: 12_000 })
 const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: true }).click()
-const password = 'bananas and mangoes'
 
 async function newPage(path = '/'): Promise<Page> {
-  const page = await (await browser.newContext({ locale: 'en-IN', acceptDownloads: true })).newPage()
+  const page = await (await browser.newContext({ locale: 'en-IN', reducedMotion: 'reduce' })).newPage()
   page.setDefaultTimeout(10_000)
   await page.goto(shop.url + path)
   return page
 }
 
-async function signIn(page: Page, email: string, words = password): Promise<void> {
+async function signIn(page: Page, email: string, words: string): Promise<void> {
   await press(page, 'Sign in')
   const form = page.getByRole('dialog')
   await form.getByLabel('Email').fill(email)
@@ -39,16 +41,10 @@ async function signIn(page: Page, email: string, words = password): Promise<void
 
 /** A new customer, signed in, in a browser of their own. */
 async function newCustomer() {
-  const email = `asha-${crypto.randomUUID()}@example.com`
-  const page = await newPage()
-  await press(page, 'Sign in')
-  await press(page, 'New here? Create an account')
-  await page.getByLabel('Name', { exact: true }).fill('Asha Rao')
-  await page.getByLabel('Email').fill(email)
-  await page.getByLabel('Password').fill(password)
-  await press(page, 'Create an account')
+  const customer = await register(shop)
+  const page = await (await openTabs(browser, shop, customer)).open()
   await see(page, 'Signed in as Asha Rao')
-  return { page, email }
+  return { ...customer, page }
 }
 
 /** Where the link of the mail leads that came to this address. */
@@ -134,7 +130,7 @@ describe('Somebody who has forgotten the password', () => {
 
 describe('A customer', () => {
   it('changes the password, and is told when the current one is wrong', async () => {
-    const { page, email } = await newCustomer()
+    const { page, email, password } = await newCustomer()
     await press(page, 'Signed in as Asha Rao')
     const form = page.getByRole('dialog')
     const change = async (current: string, next: string) => {
@@ -166,7 +162,7 @@ describe('A customer', () => {
   })
 
   it('closes the account after reading what goes and what stays; every tab is signed out, and the email is free', async () => {
-    const { page, email } = await newCustomer()
+    const { page, email, password } = await newCustomer()
     const tab = await page.context().newPage()
     await tab.goto(shop.url)
     await see(tab, 'Signed in as Asha Rao')
@@ -179,7 +175,7 @@ describe('A customer', () => {
     await press(page, 'Yes, close my account')
     await see(page, 'Your account is closed, and your data are erased.')
     for (const one of [page, tab]) await one.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
-    await signIn(page, email)
+    await signIn(page, email, password)
     await see(page, 'That email and password do not belong together.')
     await press(page, 'New here? Create an account')
     await page.getByLabel('Name', { exact: true }).fill('Asha Anew')
@@ -189,26 +185,13 @@ describe('A customer', () => {
   })
 
   it('is told which order keeps the account open, cancels it, and closes the account', async () => {
-    const { page } = await newCustomer()
+    const { page, send } = await newCustomer()
     await press(page, 'Add Bananas to the basket')
-    await see(page, 'Bananas is in your basket.')
+    await until(async () => (await send('GET', '/api/cart')).totalItems === 1)
     // From another program of theirs: a payment page is open.
-    const orderId = await page.evaluate(async () => {
-      const send = async (path: string, body: object, headers: Record<string, string> = {}) => {
-        const response = await fetch(path, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID(), ...headers },
-          body: JSON.stringify(body),
-        })
-        return (await response.json()) as Record<string, string>
-      }
-      const tokens = await send('/api/auth/refresh', { refreshToken: localStorage.getItem('pantry:refresh-token') })
-      localStorage.setItem('pantry:refresh-token', tokens.refreshToken!)
-      const shippingAddress = { name: 'A', line1: '1 Rd', city: 'Pune', postalCode: '411001', country: 'IN' }
-      const wish = { gateway: 'stripe', shippingAddress, currency: 'INR' }
-      const headers = { authorization: `Bearer ${tokens.accessToken}` }
-      return (await send('/api/payments/create-from-cart', wish, headers)).orderId
-    })
+    const shippingAddress = { name: 'A', line1: '1 Rd', city: 'Pune', postalCode: '411001', country: 'IN' }
+    const wish = { gateway: 'stripe', shippingAddress, currency: 'INR' }
+    const { orderId } = await send('POST', '/api/payments/create-from-cart', wish)
     expect(orderId).toMatch(/^[0-9a-f-]{36}$/)
     await press(page, 'Signed in as Asha Rao')
     await press(page, 'Close my account')
@@ -226,5 +209,80 @@ describe('A customer', () => {
     await press(page, 'Yes, close my account')
     await see(page, 'Your account is closed, and your data are erased.')
     expect((await fetch(`${shop.url}/api/orders/${orderId}`)).status).toBe(401)
+  })
+
+  it('keeps a book of addresses: adds, changes, removes one and has it back', async () => {
+    const { page, send } = await newCustomer()
+    const kept = async () => (await send('GET', '/api/addresses')).items as Array<Record<string, string>>
+    await press(page, 'Signed in as Asha Rao')
+    await press(page, 'Add an address')
+    await page.getByLabel('Full name').fill('Asha Rao')
+    await page.getByLabel('Street and number').fill('12 MG Road')
+    await page.getByLabel('Flat, floor').fill('Flat 3')
+    await page.getByLabel('City').fill('Bengaluru')
+    await page.getByLabel('Postal code').fill('560001')
+    await page.getByLabel('Phone').fill('call me')
+    await press(page, 'Save address')
+    await see(page, 'must be a telephone number')
+    await page.getByLabel('Phone').fill('+91 80 1234 5678')
+    await press(page, 'Save address')
+    await see(page, '12 MG Road, Flat 3, Bengaluru, 560001, India')
+
+    await press(page, 'Change 12 MG Road')
+    await page.getByLabel('Street and number').fill('14 MG Road')
+    await page.getByLabel('Flat, floor').fill('')
+    await press(page, 'Save address')
+    await see(page, '14 MG Road, Bengaluru, 560001, India')
+    const [changed, ...more] = await kept()
+    expect(more).toEqual([])
+    expect(changed).toMatchObject({ line1: '14 MG Road', phone: '+91 80 1234 5678' })
+    expect(changed).not.toHaveProperty('line2')
+
+    await press(page, 'Remove 14 MG Road')
+    await see(page, '14 MG Road: removed.')
+    expect(await kept()).toEqual([])
+    await press(page, 'Undo')
+    await see(page, '14 MG Road, Bengaluru, 560001, India')
+    expect(await kept()).toMatchObject([{ id: changed!.id, line1: '14 MG Road' }])
+  })
+
+  it('puts groceries on the wishlist, sees them alone, buys from there, and takes them off', async () => {
+    const { email, password, send } = await register(shop)
+    const page = await newPage()
+    const wished = async () =>
+      ((await send('GET', '/api/wishlist')).items as Array<{ name: string }>).map(({ name }) => name)
+    const heart = (product: string) => page.getByRole('button', { name: `Wishlist: ${product}`, exact: true })
+    // As a guest: what was pressed is not forgotten over signing in.
+    await heart('Bananas').click()
+    const form = page.getByRole('dialog')
+    await form.getByLabel('Email').fill(email)
+    await form.getByLabel('Password').fill(password)
+    await form.getByLabel('Password').press('Enter')
+    await form.waitFor({ state: 'detached' })
+    await until(async () => (await wished()).length === 1)
+    await heart('Broccoli').click()
+    await until(async () => (await wished()).length === 2)
+    await page.reload()
+    await press(page, 'Wishlist, 2 products')
+    await heart('Almonds').waitFor({ state: 'detached' })
+    await press(page, 'Add Broccoli to the basket')
+    await page.getByRole('button', { name: /^Remove Broccoli/ }).waitFor()
+    await heart('Broccoli').click()
+    await heart('Broccoli').waitFor({ state: 'detached' })
+    await until(async () => (await wished()).length === 1)
+    expect(await wished()).toEqual(['Bananas'])
+    // Nothing is lost by a refusal but the wish itself: what the shop has is shown again.
+    await page.route('**/api/wishlist/**', (route) =>
+      route.fulfill({
+        status: 422,
+        contentType: 'application/problem+json',
+        body: JSON.stringify({ type: '/errors/wishlist_full', title: 'Full', status: 422, code: 'wishlist_full' }),
+      }),
+    )
+    await press(page, 'Wishlist, 1 product')
+    await heart('Almonds').click()
+    await see(page, 'Your wishlist is full.')
+    await page.getByRole('button', { name: 'Wishlist, 1 product', exact: true }).waitFor()
+    expect(await heart('Almonds').getAttribute('aria-pressed')).toBe('false')
   })
 })

@@ -140,6 +140,20 @@ describe('The basket', () => {
     expect(await shown(page, 'Bananas, 500 g')).toBe(999)
   })
 
+  it('gives back what was removed, as much as there was of it', async () => {
+    const { customer, page } = await signedIn()
+    const { items } = await customer.send('GET', '/api/products?search=almonds')
+    await customer.send('POST', '/api/cart/add', { productId: items[0].id, quantity: 3 })
+    await sees(page, 'Almonds, 200 g', 3)
+    await press(page, 'Remove Almonds, 200 g')
+    await sees(page, 'Almonds, 200 g', 0)
+    await until(async () => (await cartOf(customer)).totalItems === 0)
+    await press(page, 'Undo')
+    await sees(page, 'Almonds, 200 g', 3)
+    await until(async () => (await cartOf(customer)).totalItems === 3)
+    await page.getByText('Almonds, 200 g: removed.').first().waitFor({ state: 'detached' })
+  })
+
   it('ignores an answer that is older than what it shows', async () => {
     const { customer, page } = await signedIn()
     const held = Promise.withResolvers<Route>()

@@ -1,8 +1,9 @@
 import type { Browser, Page, Route } from 'playwright'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../../../safepoint/test/support/until.ts'
 import { launchBrowser } from './launch-browser.ts'
 import { startShop, type Shop } from './start-shop.ts'
+import { logIn, newCustomer, openTabs, type Customer } from './tabs.test.setup.ts'
 
 let shop: Shop
 let browser: Browser
@@ -12,6 +13,8 @@ beforeAll(async () => {
   shop = await startShop()
 })
 
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+
 afterAll(async () => {
   await browser?.close()
   await shop?.stop()
@@ -20,75 +23,73 @@ afterAll(async () => {
 const see = (page: Page, words: string | RegExp) => page.getByText(words).first().waitFor({ timeout: 12_000 })
 const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: true }).click()
 
-/** A new customer in a browser of their own, with bananas in the basket, an address, and the payment form open. */
-async function atThePaymentForm(): Promise<Page> {
-  const context = await browser.newContext({ locale: 'en-IN' })
-  const page = await context.newPage()
+const address = { name: 'Asha Rao', line1: '12 MG Road', city: 'Bengaluru', postalCode: '560001', country: 'IN' }
+
+interface Buyer extends Customer {
+  readonly page: Page
+}
+
+/** A customer with bananas in the basket, an address, and the payment form open. */
+async function atThePaymentForm(): Promise<Buyer> {
+  const customer = await newCustomer(shop)
+  const { items } = await customer.send('GET', '/api/products?search=bananas')
+  await customer.send('POST', '/api/cart/add', { productId: items[0].id, quantity: 1 })
+  await customer.send('POST', '/api/addresses', address)
+  const page = await (await openTabs(browser, shop, customer)).open()
+  await press(page, 'Check out')
+  return { ...customer, page }
+}
+
+async function fillAddress(page: Page): Promise<void> {
+  await page.getByLabel('Full name').fill(address.name)
+  await page.getByLabel('Street and number').fill(address.line1)
+  await page.getByLabel('City').fill(address.city)
+  await page.getByLabel('Postal code').fill(address.postalCode)
+  await press(page, 'Save address')
+}
+
+/** A page of somebody whom nobody knows yet, with its motion. */
+async function newPage(): Promise<Page> {
+  const page = await (await browser.newContext({ locale: 'en-IN' })).newPage()
   page.setDefaultTimeout(10_000)
   await page.goto(shop.url)
-  await press(page, 'Add Bananas to the basket')
-  await press(page, 'Sign in to check out')
-  await press(page, 'New here? Create an account')
-  await page
-    .getByLabel('Full name')
-    .or(page.getByLabel('Name', { exact: true }))
-    .fill('Asha Rao')
-  await page.getByLabel('Email').fill(`asha-${crypto.randomUUID()}@example.com`)
-  await page.getByLabel('Password').fill('bananas and mangoes')
-  await press(page, 'Create an account')
-  await page.getByLabel('Full name').fill('Asha Rao')
-  await page.getByLabel('Street and number').fill('12 MG Road')
-  await page.getByLabel('City').fill('Bengaluru')
-  await page.getByLabel('Postal code').fill('560001')
-  await press(page, 'Save address')
   return page
 }
 
 const payButton = (page: Page) => page.getByRole('button', { name: /^Pay / })
 
-/** The orders of the customer of this page, as the server has them. */
-async function ordersOf(page: Page): Promise<Array<{ id: string; status: string }>> {
-  const token = await page.evaluate(async () => {
-    const refreshToken = localStorage.getItem('pantry:refresh-token')
-    const response = await fetch('/api/auth/refresh', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ refreshToken }),
-    })
-    const tokens = (await response.json()) as { accessToken: string; refreshToken: string }
-    localStorage.setItem('pantry:refresh-token', tokens.refreshToken)
-    return tokens.accessToken
-  })
-  const response = await fetch(`${shop.url}/api/orders`, { headers: { authorization: `Bearer ${token}` } })
-  return ((await response.json()) as { items: Array<{ id: string; status: string }> }).items
-}
+type Order = { readonly id: string; readonly status: string }
 
 /** The one order of this customer, and what the bank's book says of it. */
-async function theOrder(page: Page) {
-  const [order, ...more] = await ordersOf(page)
+async function theOrder({ send }: Pick<Customer, 'send'>) {
+  const [order, ...more] = (await send('GET', '/api/orders')).items as Order[]
   expect(more).toEqual([])
   return { ...order!, booked: (await shop.readBook())[order!.id] }
 }
 
 describe('A customer at the checkout', () => {
   it('cancels while the payment is in flight and is told the truth', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     const charge = await shop.holdCharge()
+    const refund = await shop.holdRefund()
     await payButton(page).click()
     await charge.arrived()
     await press(page, 'Cancel')
+    await refund.arrived()
     await see(page, /^Being undone/)
-    await charge.release()
+    await Promise.all([charge.release(), refund.release()])
     await see(page, 'Cancelled: nothing was ordered, and no charge remains.')
     await see(page, /Your basket is as it was\.$/)
     // The bank had taken the money before the cancel: it must have been given back.
-    expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { charges: 1, net: 0 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled', booked: { charges: 1, net: 0 } })
     await press(page, 'Back to the groceries')
     await page.getByRole('button', { name: /^Remove Bananas/ }).waitFor()
   })
 
   it('cancels before the request has arrived, and it is true that nothing was charged', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     const held = Promise.withResolvers<Route>()
     await page.route('**/confirm', (route) => held.resolve(route))
     await payButton(page).click()
@@ -101,23 +102,19 @@ describe('A customer at the checkout', () => {
     // The second press of a double click on Cancel does not put the verdict away.
     await page.getByRole('button', { name: 'Back to the groceries' }).dispatchEvent('click', { detail: 2 })
     await see(page, 'Cancelled: nothing was charged, nothing was ordered.')
-    const { status, booked } = await theOrder(page)
+    const { status, booked } = await theOrder(customer)
     expect({ status, booked }).toEqual({ status: 'cancelled', booked: undefined })
   })
 
   it('pays with the slow card of a demo account, cancels in the middle, and the money is not kept', async () => {
-    const page = await (await browser.newContext({ locale: 'en-IN' })).newPage()
-    page.setDefaultTimeout(10_000)
-    await page.goto(shop.url)
+    const page = await newPage()
     await press(page, 'Add Almonds to the basket')
     await press(page, 'Sign in to check out')
     await press(page, 'Customer')
+    const email = await page.getByLabel('Email').inputValue()
+    const customer = await logIn(shop, { email, password: await page.getByLabel('Password').inputValue() })
     await page.getByLabel('Password').press('Enter')
-    await page.getByLabel('Full name').fill('Asha Rao')
-    await page.getByLabel('Street and number').fill('12 MG Road')
-    await page.getByLabel('City').fill('Bengaluru')
-    await page.getByLabel('Postal code').fill('560001')
-    await press(page, 'Save address')
+    await fillAddress(page)
     await page.getByText('A slow card').click()
     await payButton(page).click()
     const charged = () =>
@@ -126,11 +123,12 @@ describe('A customer at the checkout', () => {
     await press(page, 'Cancel')
     await see(page, 'Cancelled: nothing was ordered, and no charge remains.')
     await see(page, /Your basket is as it was\.$/)
-    expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { charged: 21_000, net: 0 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled', booked: { charged: 21_000, net: 0 } })
   })
 
   it('cancels when the payment has already gone through, is told so, and can undo it', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     let answered = () => {}
     const paid = new Promise<void>((resolve) => (answered = resolve))
     // The answer is lost on its way: the server has finished, the page does not know.
@@ -142,14 +140,15 @@ describe('A customer at the checkout', () => {
     await paid
     await press(page, 'Cancel')
     await see(page, /^Too late: the order went through: #/)
-    expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1, refunded: 0 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', booked: { charges: 1, refunded: 0 } })
     await press(page, 'Undo (refund)')
     await see(page, /^Undone: order #\S+ is cancelled and your card was refunded/)
-    expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { charges: 1, net: 0 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled', booked: { charges: 1, net: 0 } })
   })
 
   it('taps twice and reloads in the middle: there is one order, one charge, and the verdict comes back', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     const charge = await shop.holdCharge()
     await payButton(page).evaluate((button) => {
       ;(button as unknown as { click(): void }).click()
@@ -160,11 +159,12 @@ describe('A customer at the checkout', () => {
     await see(page, 'Payment in progress')
     await charge.release()
     await see(page, /^Thank you. Order #/)
-    expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1, refunded: 0 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', booked: { charges: 1, refunded: 0 } })
   })
 
   it('reloads in the middle, and can still cancel', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     const charge = await shop.holdCharge()
     await payButton(page).click()
     await charge.arrived()
@@ -172,22 +172,36 @@ describe('A customer at the checkout', () => {
     await press(page, 'Cancel')
     await charge.release()
     await see(page, /Your basket is as it was\.$/)
-    expect(await theOrder(page)).toMatchObject({ status: 'cancelled', booked: { net: 0 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'cancelled', booked: { net: 0 } })
   })
 
-  it('is declined and charged nothing, and pays the same order with another card', async () => {
-    const page = await atThePaymentForm()
+  it('shops as a guest, registers, is declined and charged nothing, and pays the same order with another card', async () => {
+    const page = await newPage()
+    const who = { email: `asha-${crypto.randomUUID()}@example.com`, password: 'bananas and mangoes' }
+    await press(page, 'Add Bananas to the basket')
+    await press(page, 'Sign in to check out')
+    await press(page, 'New here? Create an account')
+    await page.getByLabel('Name', { exact: true }).fill('Asha Rao')
+    await page.getByLabel('Email').fill(who.email)
+    await page.getByLabel('Password').fill(who.password)
+    await press(page, 'Create an account')
+    await fillAddress(page)
+    const customer = await logIn(shop, who)
     await page.getByText('A card that is declined').click()
     await payButton(page).click()
     await see(page, 'The card was declined; nothing was charged.')
     await page.getByText('A card that works').click()
     await payButton(page).click()
     await see(page, /^Thank you. Order #/)
-    expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
+    await press(page, 'Look at the order')
+    await see(page, /^Order #\S+: Thank you. It is paid.$/)
+    await see(page, '12 MG Road, Bengaluru, 560001, India')
   })
 
   it('buys with the keyboard alone, and the browser has nothing to complain about', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     const complaints: string[] = []
     page.on('console', (message) => message.type() !== 'log' && complaints.push(message.text()))
     const focused = () => page.evaluate<string | null>('document.activeElement.textContent')
@@ -214,11 +228,12 @@ describe('A customer at the checkout', () => {
     // The button that had opened it is gone.
     await until(async () => (await focused()) === 'Pantry')
     expect(complaints).toEqual([])
-    expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
   })
 
   it('is told that nothing is known while the server cannot be reached, and the outcome once it can', async () => {
-    const page = await atThePaymentForm()
+    const customer = await atThePaymentForm()
+    const { page } = customer
     const charge = await shop.holdCharge()
     await payButton(page).click()
     await charge.arrived()
@@ -231,7 +246,7 @@ describe('A customer at the checkout', () => {
     await page.unrouteAll()
     await press(page, 'Ask again now')
     await see(page, /^Thank you. Order #/)
-    expect(await theOrder(page)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
+    expect(await theOrder(customer)).toMatchObject({ status: 'completed', booked: { charges: 1 } })
   })
 })
 

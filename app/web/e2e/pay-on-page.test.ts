@@ -35,9 +35,14 @@ async function customerWith(product: string, quantity: number): Promise<Customer
 }
 
 /** Somebody at the payment form. */
-async function atThePaymentForm(product = 'bananas') {
+async function atThePaymentForm({ product = 'bananas', gateways }: { product?: string; gateways?: object[] } = {}) {
   const customer = await customerWith(product, 2)
   const tabs = await openTabs(browser, shop, customer)
+  if (gateways) {
+    await tabs.context.route('**/api/payments/gateways', (route) =>
+      route.fulfill({ json: { items: gateways, nextCursor: null } }),
+    )
+  }
   const page = await tabs.open()
   await press(page, 'Check out')
   return { customer, page, tabs }
@@ -76,6 +81,11 @@ describe('A customer who pays on a gateway’s own page', () => {
     await see(page, /^Order #\S+ is cancelled and your money was given back.$/)
     await see(page, /^Order #\S+: It is cancelled, and your money was given back.$/)
     expect(await theOrder(customer)).toMatchObject({ status: 'cancelled', payment: { status: 'refunded' } })
+    await press(page, 'Order again')
+    await dialog(page)
+      .getByRole('button', { name: /^Remove Bananas/ })
+      .waitFor()
+    await until(async () => (await customer.send('GET', '/api/cart')).totalItems === 2)
   })
 
   it('goes there with a form, pays, and comes back to the truth', async () => {
@@ -141,6 +151,17 @@ describe('A customer who pays on a gateway’s own page', () => {
   })
 })
 
+describe('A shop', () => {
+  it('that cannot be paid just now says so, and one that has nothing to sell', async () => {
+    const { page } = await atThePaymentForm({ gateways: [] })
+    await see(page, 'There is no way to pay just now.')
+    expect(await page.getByRole('button', { name: /^Pay ₹/ }).isDisabled()).toBe(true)
+    await page.route('**/api/products?*', (route) => route.fulfill({ json: { items: [], nextCursor: null } }))
+    await page.reload()
+    await see(page, 'There is nothing to buy here yet.')
+  })
+})
+
 describe('A payment form that has stood open', () => {
   it('says in the other window that its basket is empty, and leads to the order that was made of it', async () => {
     const { customer, page, tabs } = await atThePaymentForm()
@@ -157,7 +178,7 @@ describe('A payment form that has stood open', () => {
   })
 
   it('is told what somebody else has bought meanwhile, and how much of it is left', async () => {
-    const { customer, page } = await atThePaymentForm('broccoli')
+    const { customer, page } = await atThePaymentForm({ product: 'broccoli' })
     const other = await customerWith('broccoli', 34)
     const cart = await other.send('GET', '/api/cart')
     const [{ id: addressId }] = (await other.send('GET', '/api/addresses')).items

@@ -18,7 +18,9 @@ export interface Booked {
 export interface Shop {
   readonly url: string
   /** Holds the next charge at the bank: the money is taken, and the answer does not leave until it is released. */
-  holdCharge(): Promise<HeldCharge>
+  holdCharge(): Promise<HeldCall>
+  /** Holds the next refund before the bank has done anything. */
+  holdRefund(): Promise<HeldCall>
   /** What has come to a mailbox, the latest first. */
   readMails(to: string): Promise<ReadonlyArray<{ readonly subject: string; readonly text: string }>>
   /** By order id. */
@@ -26,8 +28,8 @@ export interface Shop {
   stop(): Promise<void>
 }
 
-export interface HeldCharge {
-  /** Resolves once a charge has arrived and is held. */
+export interface HeldCall {
+  /** Resolves once it has arrived and is held. */
   arrived(): Promise<void>
   release(): Promise<void>
 }
@@ -63,16 +65,17 @@ export async function startShop(): Promise<Shop> {
     if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`)
     return (await response.json()) as T
   }
+  const hold = async (route: string, at: 'begun' | 'executed'): Promise<HeldCall> => {
+    const { id } = await control<{ id: string }>('POST', '/barriers', { match: { method: 'POST', path: route }, at })
+    return {
+      arrived: () => control('GET', `/barriers/${id}?waitMs=10000`),
+      release: () => control('POST', `/barriers/${id}/release`, {}),
+    }
+  }
   return {
     url,
-    async holdCharge() {
-      const match = { method: 'POST', path: '/v1/payment_intents' }
-      const { id } = await control<{ id: string }>('POST', '/barriers', { match, at: 'executed' })
-      return {
-        arrived: () => control('GET', `/barriers/${id}?waitMs=10000`),
-        release: () => control('POST', `/barriers/${id}/release`, {}),
-      }
-    },
+    holdCharge: () => hold('/v1/payment_intents', 'executed'),
+    holdRefund: () => hold('/v1/refunds', 'begun'),
     async readMails(to) {
       const response = await fetch(`${simulators.smtp.inboxUrl}/messages.json?to=${encodeURIComponent(to)}`)
       return ((await response.json()) as { messages: Awaited<ReturnType<Shop['readMails']>> }).messages

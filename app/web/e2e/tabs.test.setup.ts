@@ -11,14 +11,26 @@ export interface Customer {
 }
 
 export async function newCustomer(shop: Shop): Promise<Customer> {
-  const email = `asha-${crypto.randomUUID()}@example.com`
-  const password = 'bananas and mangoes'
-  const made = await fetch(`${shop.url}/api/auth/register`, {
+  const who = { email: `asha-${crypto.randomUUID()}@example.com`, password: 'bananas and mangoes' }
+  return enter(shop, 'register', who, { name: 'Asha Rao' })
+}
+
+/** Somebody who has an account, on another device. */
+export const logIn = (shop: Shop, who: Pick<Customer, 'email' | 'password'>): Promise<Customer> =>
+  enter(shop, 'login', who)
+
+async function enter(
+  shop: Shop,
+  by: 'register' | 'login',
+  { email, password }: Pick<Customer, 'email' | 'password'>,
+  more?: { readonly name: string },
+): Promise<Customer> {
+  const entered = await fetch(`${shop.url}/api/auth/${by}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email, password, name: 'Asha Rao' }),
+    body: JSON.stringify({ email, password, ...more }),
   })
-  const { refreshToken, accessToken } = (await made.json()) as { refreshToken: string; accessToken: string }
+  const { refreshToken, accessToken } = (await entered.json()) as { refreshToken: string; accessToken: string }
   return {
     email,
     password,
@@ -61,6 +73,8 @@ export async function openTabs(browser: Browser, shop: Shop, customer?: Customer
   const localStorage = customer ? [{ name: 'pantry:refresh-token', value: customer.refreshToken }] : []
   const context = await browser.newContext({
     locale: 'en-IN',
+    // A press waits until what it presses stands still.
+    reducedMotion: 'reduce',
     storageState: { cookies: [], origins: [{ origin: shop.url, localStorage }] },
   })
   const requested: Requested[] = []

@@ -5,6 +5,7 @@ import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { Sheet } from '../ui/sheet.tsx'
+import { AddressBook } from './address-book.tsx'
 import { ChangePassword } from './change-password.tsx'
 import { CloseAccount } from './close-account.tsx'
 import { explain } from './explain.ts'
@@ -32,6 +33,9 @@ export function AccountSheet({ open, onClose, onClosed }: AccountSheetProps) {
             <bdi className="block text-lg font-medium">{session.user.name}</bdi>
             <bdi className="block text-muted">{session.user.email}</bdi>
           </p>
+          <Part title={messages.address.bookTitle}>
+            <AddressBook />
+          </Part>
           <Part title={messages.password.changeTitle}>
             <ChangePassword />
           </Part>

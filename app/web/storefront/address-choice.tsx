@@ -6,7 +6,7 @@ import { ChoiceList } from '../ui/choice-list.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { AddressForm } from './address-form.tsx'
-import { nameCountry } from './countries.ts'
+import { addressLine } from './address-line.ts'
 import { explain } from './explain.ts'
 
 export interface AddressChoiceProps {
@@ -49,13 +49,7 @@ export function AddressChoice({ value, onChange }: AddressChoiceProps) {
         choices={addresses.data.map((address) => ({
           value: address.id,
           label: <bdi>{address.name}</bdi>,
-          detail: (
-            <bdi>
-              {[address.line1, address.line2, address.city, address.postalCode, nameCountry(address.country)]
-                .filter(Boolean)
-                .join(', ')}
-            </bdi>
-          ),
+          detail: <bdi>{addressLine(address)}</bdi>,
         }))}
       />
       <Button variant="quiet" className="mt-2 text-sm" onClick={() => setAdding(true)}>

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { useAddAddress, type Address, type NewAddress } from '../api/addresses.ts'
+import { useAddAddress, useChangeAddress, type Address, type AddressChange, type NewAddress } from '../api/addresses.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { Notice } from '../ui/notice.tsx'
@@ -19,16 +19,19 @@ const blank = {
   phone: '',
 }
 
-export function AddressForm({
-  onSaved,
-  onBack,
-}: {
+export interface AddressFormProps {
+  /** The one that is changed; absent: a new one. */
+  readonly address?: Address
   readonly onSaved: (address: Address) => void
   readonly onBack?: () => void
-}) {
-  const [values, setValues] = useState(blank)
-  const addAddress = useAddAddress()
-  const errors = fieldErrors(addAddress.error)
+}
+
+export function AddressForm({ address, onSaved, onBack }: AddressFormProps) {
+  const [values, setValues] = useState(() => ({ ...blank, ...(address && fieldsOf(address)) }))
+  const add = useAddAddress()
+  const change = useChangeAddress()
+  const saving = address ? change : add
+  const errors = fieldErrors(saving.error)
   const text = messages.address
   const field = (name: keyof typeof blank) => ({
     label: text[name],
@@ -42,10 +45,12 @@ export function AddressForm({
     <form
       onSubmit={(event) => {
         event.preventDefault()
-        if (!addAddress.isPending) addAddress.mutate(withoutBlanks(values), { onSuccess: onSaved })
+        if (saving.isPending) return
+        if (address) change.mutate({ id: address.id, change: changeTo(values) }, { onSuccess: onSaved })
+        else add.mutate(withoutBlanks(values), { onSuccess: onSaved })
       }}
     >
-      <h3 className="mb-2 text-lg">{text.add}</h3>
+      <h3 className="mb-2 text-lg">{address ? text.changeTitle : text.add}</h3>
       <div className="grid grid-cols-[repeat(2,minmax(0,1fr))] gap-3">
         <TextField {...field('name')} autoComplete="name" required className="col-span-2" />
         <TextField {...field('line1')} autoComplete="address-line1" required className="col-span-2" />
@@ -56,14 +61,14 @@ export function AddressForm({
         <SelectField {...field('country')} autoComplete="country" choices={countries} />
         <TextField {...field('phone')} type="tel" autoComplete="tel" className="col-span-2" />
       </div>
-      {addAddress.error && errors.size === 0 && (
+      {saving.error && errors.size === 0 && (
         <div className="mt-3">
-          <Notice tone="bad">{explain(addAddress.error)}</Notice>
+          <Notice tone="bad">{explain(saving.error)}</Notice>
         </div>
       )}
       <div className="mt-4 flex gap-3">
-        <Button type="submit" variant="primary" disabled={addAddress.isPending}>
-          {text.save}
+        <Button type="submit" variant="primary" disabled={saving.isPending}>
+          {saving.isPending ? messages.account.working : text.save}
         </Button>
         {onBack && <Button onClick={onBack}>{text.cancel}</Button>}
       </div>
@@ -75,4 +80,12 @@ export function AddressForm({
 function withoutBlanks(values: typeof blank): NewAddress {
   const filled = Object.entries(values).flatMap(([name, value]) => (value.trim() === '' ? [] : [[name, value.trim()]]))
   return { ...(Object.fromEntries(filled) as unknown as NewAddress), country: values.country }
+}
+
+const fieldsOf = (address: Address) =>
+  Object.fromEntries(Object.keys(blank).map((name) => [name, address[name as keyof NewAddress] ?? '']))
+
+/** An optional field that was emptied is taken away. */
+function changeTo(values: typeof blank): AddressChange {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim() || null]))
 }

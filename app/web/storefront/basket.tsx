@@ -1,4 +1,5 @@
-import { useCart, useCartActions, type LeftOut } from '../api/cart.ts'
+import { useState } from 'react'
+import { useCart, useCartActions, type CartItem, type LeftOut } from '../api/cart.ts'
 import { useSetAsideOrder } from '../api/orders.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
@@ -9,6 +10,7 @@ import { Skeleton } from '../ui/skeleton.tsx'
 import { BasketLine } from './basket-line.tsx'
 import { explain } from './explain.ts'
 import { orderNumber } from './order-number.ts'
+import { RemovedNotice } from './removed-notice.tsx'
 
 export interface BasketProps {
   /** Undefined: nobody knows yet. */
@@ -22,9 +24,16 @@ export interface BasketProps {
 export function Basket({ signedIn, onSignIn, onCheckout, onLookAtOrder }: BasketProps) {
   const { cart, status, saving, trouble, leftOut } = useCart()
   const actions = useCartActions()
+  const [removed, setRemoved] = useState<CartItem>()
   const text = messages.basket
   if (cart === undefined || (signedIn === undefined && cart.items.length === 0))
     return status === 'failed' ? <Notice tone="bad">{explain(trouble)}</Notice> : <Skeleton label={text.loading} />
+  const remove = (item: CartItem) => {
+    setRemoved(item)
+    void actions.remove(item.id)
+  }
+  // What cannot be had could not be put back either.
+  const mayReturn = removed?.available && !cart.items.some(({ variantId }) => variantId === removed.variantId)
   return (
     <div>
       <LeftOutNotice lines={leftOut} onDismiss={actions.dismissLeftOut} />
@@ -42,10 +51,22 @@ export function Basket({ signedIn, onSignIn, onCheckout, onLookAtOrder }: Basket
               key={item.variantId}
               item={item}
               onQuantity={(quantity) => void actions.setQuantity(item.id, quantity)}
-              onRemove={() => void actions.remove(item.id)}
+              onRemove={() => remove(item)}
             />
           ))}
         </ul>
+      )}
+      {removed && mayReturn && (
+        <div className="mt-3">
+          <RemovedNotice
+            words={text.removed(removed.name)}
+            undo={text.bringBack}
+            onUndo={() => {
+              setRemoved(undefined)
+              void actions.add(removed.productId, removed.variantId, removed.quantity)
+            }}
+          />
+        </div>
       )}
       {trouble !== undefined && (
         <div className="mt-3">

@@ -12,13 +12,15 @@ import { Verdict } from './verdict.tsx'
 export interface CheckoutSheetProps {
   readonly open: boolean
   readonly onClose: () => void
-  readonly onOrders: () => void
+  /** Looks at one order, or at all of them. */
+  readonly onOrders: (orderId?: string) => void
 }
 
 /** Everything from "check out" to the verdict. It cannot be closed by accident while money may be moving. */
 export function CheckoutSheet({ open, onClose, onOrders }: CheckoutSheetProps) {
   const { state, checkout } = useCheckout()
   const offersForm = open && mayTryAgain(state)
+  const order = state.status === 'told' ? state.order : undefined
   const close = () => {
     checkout.dismiss()
     onClose()
@@ -31,7 +33,7 @@ export function CheckoutSheet({ open, onClose, onOrders }: CheckoutSheetProps) {
       title={messages.checkout.title}
       closeLabel={messages.close}
     >
-      {state.status === 'idle' && <PayForm onBack={close} onOrders={onOrders} />}
+      {state.status === 'idle' && <PayForm onBack={close} onOrders={() => onOrders()} />}
       {state.status === 'held' && <HeldOrder order={state.order} />}
       {state.status === 'leaving' && <LeaveForPage page={state.page} onBack={() => checkout.hold(state.order)} />}
       {state.status === 'running' && <RunningCheckout running={state} onCancel={() => checkout.cancel()} />}
@@ -49,6 +51,17 @@ export function CheckoutSheet({ open, onClose, onOrders }: CheckoutSheetProps) {
           {offersForm && (
             <Button single variant="primary" size="large" onClick={() => checkout.dismiss()}>
               {messages.checkout.backToPaying}
+            </Button>
+          )}
+          {state.told.kind === 'ordered' && order !== undefined && (
+            <Button
+              single
+              onClick={() => {
+                checkout.dismiss()
+                onOrders(order.id)
+              }}
+            >
+              {messages.verdict.lookAtOrder}
             </Button>
           )}
           <Button single variant={state.told.kind === 'declined' || offersForm ? 'quiet' : 'primary'} onClick={close}>

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react'
 import { useCheckout } from '../api/checkout.ts'
 import { canCancel, isDecided, readStanding, useOrder, useVerifyOrder, type OrderWithHistory } from '../api/orders.ts'
+import { useCartActions } from '../api/cart.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
@@ -8,6 +9,7 @@ import { Notice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { SpokenHeading } from '../ui/spoken-heading.tsx'
 import { TillSlip } from '../ui/till-slip.tsx'
+import { addressLine } from './address-line.ts'
 import { CancelOrder } from './cancel-order.tsx'
 import { explain } from './explain.ts'
 import { PageForm } from './leave-for-page.tsx'
@@ -22,12 +24,14 @@ export interface OrderViewProps {
   readonly arrived: boolean
   /** The checkout takes over. */
   readonly onPay: () => void
+  /** Its groceries are on their way into the basket. */
+  readonly onOrderedAgain: () => void
 }
 
 const tones = { good: 'text-good', warn: 'text-warn', bad: 'text-bad', plain: 'text-ink' } as const
 
 /** One order and its truth, followed until it is decided. */
-export function OrderView({ id, arrived, onPay }: OrderViewProps) {
+export function OrderView({ id, arrived, onPay, onOrderedAgain }: OrderViewProps) {
   const order = useOrder(id)
   useVerifyOnce(order.data, arrived)
   if (order.data === undefined) return order.error ? <Notice tone="bad">{explain(order.error)}</Notice> : <Waiting />
@@ -56,12 +60,9 @@ export function OrderView({ id, arrived, onPay }: OrderViewProps) {
           ...(refunded?.amount ? [{ label: text.refunded, value: formatMoney(refunded) }] : []),
         ]}
       />
-      <Actions order={data} onPay={onPay} />
+      <Actions order={data} onPay={onPay} onOrderedAgain={onOrderedAgain} />
       <p className="text-sm text-muted">
-        {text.to}: <bdi>{data.shippingAddress.name}</bdi>,{' '}
-        <bdi>
-          {data.shippingAddress.line1}, {data.shippingAddress.city}
-        </bdi>
+        {text.to}: <bdi>{data.shippingAddress.name}</bdi>, <bdi>{addressLine(data.shippingAddress)}</bdi>
       </p>
       <OrderHistory changes={data.history} />
     </div>
@@ -79,8 +80,13 @@ function useVerifyOnce(order: OrderWithHistory | undefined, arrived: boolean): v
   }, [order, arrived, mutate])
 }
 
-function Actions({ order, onPay }: { readonly order: OrderWithHistory; readonly onPay: () => void }) {
+interface ActionsProps extends Pick<OrderViewProps, 'onPay' | 'onOrderedAgain'> {
+  readonly order: OrderWithHistory
+}
+
+function Actions({ order, onPay, onOrderedAgain }: ActionsProps) {
   const { checkout } = useCheckout()
+  const { add } = useCartActions()
   const standing = readStanding(order)
   const text = messages.orders
   const payable = standing.kind === 'set_aside' || standing.kind === 'declined'
@@ -97,6 +103,18 @@ function Actions({ order, onPay }: { readonly order: OrderWithHistory; readonly 
           }}
         >
           {text.pay}
+        </Button>
+      )}
+      {/* Of an order that was never paid, they are in the basket already. */}
+      {(standing.kind === 'paid' || standing.kind === 'refunded') && (
+        <Button
+          single
+          onClick={() => {
+            for (const { productId, variantId, quantity } of order.items) void add(productId, variantId, quantity)
+            onOrderedAgain()
+          }}
+        >
+          {text.again}
         </Button>
       )}
       <CancelOrder order={order} offered={canCancel(order)} />

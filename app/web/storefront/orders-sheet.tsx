@@ -19,14 +19,15 @@ export interface OrdersSheetProps {
   readonly arrived: boolean
   readonly onLook: (orderId: string | undefined) => void
   readonly onClose: () => void
+  readonly onOrderedAgain: () => void
 }
 
-export function OrdersSheet({ open, orderId, arrived, onLook, onClose }: OrdersSheetProps) {
+export function OrdersSheet({ open, orderId, arrived, onLook, onClose, onOrderedAgain }: OrdersSheetProps) {
   const text = messages.orders
   return (
     <Sheet open={open} onClose={onClose} title={text.title} closeLabel={messages.close}>
       {orderId === undefined ? (
-        <OrderList onLook={onLook} />
+        <OrderList onLook={onLook} onClose={onClose} />
       ) : (
         <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
           <p>
@@ -34,14 +35,14 @@ export function OrdersSheet({ open, orderId, arrived, onLook, onClose }: OrdersS
               {text.all}
             </Button>
           </p>
-          <OrderView key={orderId} id={orderId} arrived={arrived} onPay={onClose} />
+          <OrderView key={orderId} id={orderId} arrived={arrived} onPay={onClose} onOrderedAgain={onOrderedAgain} />
         </div>
       )}
     </Sheet>
   )
 }
 
-function OrderList({ onLook }: { readonly onLook: (orderId: string) => void }) {
+function OrderList({ onLook, onClose }: Pick<OrdersSheetProps, 'onLook' | 'onClose'>) {
   const orders = useOrders()
   const text = messages.orders
   if (orders.data === undefined)
@@ -56,7 +57,16 @@ function OrderList({ onLook }: { readonly onLook: (orderId: string) => void }) {
       <Skeleton label={text.loading} lines={6} />
     )
   const found = orders.data.pages.flatMap(({ items }) => items)
-  if (found.length === 0) return <p className="text-muted">{text.none}</p>
+  if (found.length === 0) {
+    return (
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
+        <p className="text-muted">{text.none}</p>
+        <Button variant="primary" onClick={onClose}>
+          {messages.checkout.backToShop}
+        </Button>
+      </div>
+    )
+  }
   return (
     <div>
       <ul className="divide-y divide-line">

@@ -7,9 +7,6 @@ import { Notice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { explain } from './explain.ts'
 
-/** Stripe's own names of test payment methods; the slow one is the simulator's. */
-const cards = ['pm_card_visa', 'pm_card_visa_slow', 'pm_card_chargeDeclined'] as const
-
 interface Choice {
   readonly value: string
   readonly label: string
@@ -24,7 +21,7 @@ export interface PayChoiceProps {
   readonly onChange: (value: string) => void
 }
 
-/** A saved card, or a gateway's own page. */
+/** A card of the gateway's test mode, or its own page. */
 export function PayChoice({ currency, value, onChange }: PayChoiceProps) {
   const { choices, chosen, gateways } = useWays(currency, value)
   if (gateways.error && choices === undefined)
@@ -37,10 +34,13 @@ export function PayChoice({ currency, value, onChange }: PayChoiceProps) {
       </Notice>
     )
   if (choices === undefined) return <Skeleton label={messages.card.loading} lines={5} />
+  if (choices.length === 0) return <Notice tone="warn">{messages.card.none}</Notice>
   return (
     <div>
       <ChoiceList label={messages.card.title} value={chosen?.value} onChange={onChange} choices={choices} />
-      <p className="mt-2 text-sm text-muted">{messages.card.hint}</p>
+      {choices.some(({ way }) => way.paymentMethod !== undefined) && (
+        <p className="mt-2 text-sm text-muted">{messages.card.hint}</p>
+      )}
     </div>
   )
 }
@@ -56,26 +56,23 @@ function useWays(currency: string | undefined, value: string | undefined) {
     currency === undefined
       ? undefined
       : gateways.data?.filter(({ currencies }) => currencies.includes(currency)).flatMap(choicesOf)
-  // Saved cards first: they need no other page.
+  // Cards first: they need no other page.
   choices?.sort((a, b) => Number(a.way.paymentMethod === undefined) - Number(b.way.paymentMethod === undefined))
   return { gateways, choices, chosen: choices?.find((choice) => choice.value === value) ?? choices?.[0] }
 }
 
-function choicesOf({ name, savedMethods }: GatewayOffer): readonly Choice[] {
+function choicesOf({ name, testMethods }: GatewayOffer): readonly Choice[] {
   const { card, page } = messages
-  const words = {
+  const words: Readonly<Record<string, Pick<Choice, 'label' | 'detail'>>> = {
     pm_card_visa: { label: card.visa, detail: card.visaDetail },
     pm_card_visa_slow: { label: card.slow, detail: card.slowDetail },
     pm_card_chargeDeclined: { label: card.declined, detail: card.declinedDetail },
   }
-  const saved =
-    name === 'stripe' && savedMethods
-      ? cards.map((paymentMethod) => ({
-          value: paymentMethod,
-          ...words[paymentMethod],
-          way: { gateway: name, paymentMethod },
-        }))
-      : []
+  const test = testMethods.map((paymentMethod) => ({
+    value: paymentMethod,
+    ...(words[paymentMethod] ?? { label: paymentMethod, detail: '' }),
+    way: { gateway: name, paymentMethod },
+  }))
   const ownPage = { value: `page:${name}`, label: page.label(page.names[name] ?? name), detail: page.detail }
-  return [...saved, { ...ownPage, way: { gateway: name } }]
+  return [...test, { ...ownPage, way: { gateway: name } }]
 }

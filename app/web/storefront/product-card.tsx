@@ -5,17 +5,20 @@ import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
 import { NutritionTable } from './nutrition-table.tsx'
 import { ProductPicture } from './product-picture.tsx'
+import { WishButton } from './wish-button.tsx'
 
 export interface ProductCardProps {
   readonly product: Product
   readonly adding: boolean
   readonly onAdd: (variant: Variant) => void
+  readonly wished: boolean
+  readonly onWish: () => void
 }
 
 /** From how many left a customer is told the number as a warning. */
 const few = 5
 
-export function ProductCard({ product, adding, onAdd }: ProductCardProps) {
+export function ProductCard({ product, adding, onAdd, wished, onWish }: ProductCardProps) {
   const [chosen, setChosen] = useState(product.variants[0]?.id)
   const variant = product.variants.find(({ id }) => id === chosen) ?? product.variants[0]
   if (variant === undefined) return null
@@ -23,7 +26,10 @@ export function ProductCard({ product, adding, onAdd }: ProductCardProps) {
   const soldOut = variant.stock <= 0
   return (
     <article className="flex h-full gap-4 sm:flex-col sm:gap-3" aria-labelledby={`product-${product.id}`}>
-      <ProductPicture name={product.name} image={product.image} size="card" />
+      <div className="relative self-start sm:self-stretch">
+        <ProductPicture name={product.name} image={product.image} size="card" />
+        <WishButton name={product.name} wished={wished} onWish={onWish} />
+      </div>
       <div className="flex min-w-0 flex-1 flex-col">
         <div className="flex flex-wrap items-baseline justify-between gap-x-3">
           <h3 id={`product-${product.id}`} className="min-w-0 flex-[1_1_9rem] text-lg wrap-anywhere">

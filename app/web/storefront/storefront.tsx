@@ -114,7 +114,11 @@ export function Storefront() {
               <Notice tone={isKept(trouble) ? 'warn' : 'bad'}>{explain(trouble)}</Notice>
             </div>
           )}
-          <Catalogue addingProductId={adding} onAdd={(product, variant) => void add(product, variant)} />
+          <Catalogue
+            addingProductId={adding}
+            onAdd={(product, variant) => void add(product, variant)}
+            onSignIn={signedIn ? undefined : () => signIn({ forCheckout: false })}
+          />
         </div>
         <aside aria-labelledby="basket" className="hidden lg:block">
           <div className="sticky top-6 max-h-[calc(100dvh-3rem)] overflow-y-auto rounded-tile bg-surface p-6">
@@ -171,6 +175,10 @@ export function Storefront() {
         arrived={orderId === arrivedAt}
         onLook={setOrderId}
         onClose={closeOrders}
+        onOrderedAgain={() => {
+          closeOrders()
+          setOpen('basket')
+        }}
       />
       <AccountSheet
         open={open === 'own-account'}
@@ -181,7 +189,7 @@ export function Storefront() {
         }}
       />
       <ResetSheet onSignIn={() => signIn({ forCheckout: false })} />
-      <CheckoutSheet open={open === 'checkout'} onClose={() => setOpen('nothing')} onOrders={() => look()} />
+      <CheckoutSheet open={open === 'checkout'} onClose={() => setOpen('nothing')} onOrders={look} />
     </>
   )
 }

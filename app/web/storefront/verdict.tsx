@@ -34,7 +34,7 @@ export function wordsOf(told: Told, order: PlacedOrder | undefined): Words {
       }
       return told.late
         ? { tone: 'warn', headline: text.tooLate(number), hint: text.tooLateHint }
-        : { tone: 'good', headline: text.ordered(number) }
+        : { tone: 'good', headline: text.ordered(number), hint: text.orderedHint }
     case 'waiting':
       return { tone: 'warn', headline: text.waiting, hint: text.waitingHint }
     case 'undoing':

@@ -58,3 +58,13 @@ export const PersonIcon = () => (
     <path d="M3.5 17c.6-3.5 3.2-5.3 6.5-5.3s5.9 1.8 6.5 5.3" />
   </Icon>
 )
+
+/** Filled: it is wanted. */
+export const HeartIcon = ({ filled }: { readonly filled: boolean }) => (
+  <Icon>
+    <path
+      fill={filled ? 'currentColor' : 'none'}
+      d="M10 16.6 3.8 10.5a3.9 3.9 0 0 1 5.5-5.6l.7.8.7-.8a3.9 3.9 0 0 1 5.5 5.6L10 16.6Z"
+    />
+  </Icon>
+)

@@ -30,7 +30,7 @@ export function SelectField({ label, choices, error, className = '', ...select }
         ))}
       </select>
       {error !== undefined && (
-        <p id={noteId} className="mt-1 text-sm text-bad">
+        <p id={noteId} className="mt-1 text-sm text-bad first-letter:uppercase">
           {error}
         </p>
       )}

@@ -25,7 +25,10 @@ export function TextField({ label, hint, error, className = '', ...input }: Text
         {...input}
       />
       {note !== undefined && (
-        <p id={noteId} className={`mt-1 text-sm ${error === undefined ? 'text-muted' : 'text-bad'}`}>
+        <p
+          id={noteId}
+          className={`mt-1 text-sm ${error === undefined ? 'text-muted' : 'text-bad first-letter:uppercase'}`}
+        >
           {note}
         </p>
       )}
