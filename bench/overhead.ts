@@ -14,8 +14,13 @@ const rounds = Number(values.rounds)
 const count = Number(values.count)
 const carts = 64
 const stand = await startStand({ carts })
-const pool = new pg.Pool({ connectionString: stand.url, max: 16, pipeline: true } as pg.PoolConfig)
-pool.on('error', () => {})
+/** Each contender has connections of its own: a backend that serves two of them would be warmer for both. */
+const openPool = () => {
+  const pool = new pg.Pool({ connectionString: stand.url, max: 16, pipeline: true } as pg.PoolConfig)
+  return pool.on('error', () => {})
+}
+const awaitedPool = openPool()
+const flightsPool = openPool()
 const database = pgDatabase({ driver: pg as never, url: stand.url, max: 16 })
 const safepoint = createSafepoint({ database, operations: [addToCart] })
 await safepoint.start()
@@ -25,7 +30,7 @@ const input = (client: number, index: number) => ({ cartId: (client % carts) + 1
 /** Each statement awaited: four round trips. */
 async function bare(client: number, index: number) {
   const { cartId, variantId } = input(client, index)
-  const connection = await pool.connect()
+  const connection = await awaitedPool.connect()
   try {
     await connection.query('begin')
     const added = await connection.query({ ...addItem, values: [cartId, variantId] })
@@ -40,7 +45,7 @@ async function bare(client: number, index: number) {
 /** BEGIN sent with the first statement, as the engine does it: three flights. */
 async function sameFlights(client: number, index: number) {
   const { cartId, variantId } = input(client, index)
-  const connection = await pool.connect()
+  const connection = await flightsPool.connect()
   const { stream } = (connection as any).connection
   try {
     stream.cork()
@@ -89,5 +94,6 @@ for (const clients of [16, 1]) {
 }
 await safepoint.stop()
 await database.close()
-await pool.end()
+await awaitedPool.end()
+await flightsPool.end()
 await stand.stop()
