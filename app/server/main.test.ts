@@ -106,15 +106,42 @@ test(
   },
 )
 
-test('what a killed server left is taken over by the next one', { timeout: 60_000 }, async () => {
-  const DATA_DIR = ownDatabase
-  const first = run('main.ts', { DATA_DIR })
-  await addressOf(first)
-  await first.end('SIGKILL')
-  const next = run('main.ts', { DATA_DIR })
-  expect((await fetch(`${await addressOf(next)}/readyz`)).status).toBe(200)
-  expect(await next.end('SIGTERM')).toBe(0)
-})
+test(
+  'what a killed server left is taken over by the next one, and its simulated bank is still the same',
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const DATA_DIR = ownDatabase
+    const first = run('main.ts', { DATA_DIR })
+    await addressOf(first)
+    const bank = () => JSON.parse(fs.readFileSync(path.join(DATA_DIR, 'simulators.json'), 'utf8')).stripe
+    const { baseUrl, secretKey } = bank()
+    const params = {
+      amount: '4200',
+      currency: 'inr',
+      payment_method: 'pm_card_visa',
+      confirm: 'true',
+      'payment_method_types[0]': 'card',
+    }
+    const paid = await fetch(`${baseUrl}/v1/payment_intents`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secretKey}` },
+      body: new URLSearchParams(params),
+    })
+    const { id } = (await paid.json()) as { id: string }
+    await until(() => fs.readFileSync(path.join(DATA_DIR, 'simulators', 'stripe.state')).includes(id))
+    await first.end('SIGKILL')
+    const next = run('main.ts', { DATA_DIR })
+    expect((await fetch(`${await addressOf(next)}/readyz`)).status).toBe(200)
+    expect(bank()).toEqual({ baseUrl, secretKey, webhookSecret: expect.any(String) })
+    const seen = await fetch(`${baseUrl}/v1/payment_intents/${id}`, {
+      headers: { authorization: `Bearer ${secretKey}` },
+    })
+    expect(await seen.json()).toMatchObject({ id, amount_received: 4200 })
+    expect(await next.end('SIGTERM')).toBe(0)
+  },
+)
 
 test(
   'with a DATABASE_URL it migrates that, fills no demo, makes the administrator, and offers no gateway without credentials',

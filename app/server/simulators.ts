@@ -40,10 +40,10 @@ export async function startSimulators(config: Config): Promise<RunningSimulators
   const started: Started[] = []
   const { env, simulators: wanted } = config
   const configs: SimulatorConfigs = {
-    ...(wanted && !readStripeConfig(env) && { stripe: await startStripe(started) }),
-    ...(wanted && !readRazorpayConfig(env) && { razorpay: await startRazorpay(started) }),
-    ...(wanted && !readCardcomConfig(env) && { cardcom: await startCardcom(started) }),
-    ...(wanted && !config.smtp && { smtp: await startSmtp(started) }),
+    ...(wanted && !readStripeConfig(env) && { stripe: await startStripe(started, config) }),
+    ...(wanted && !readRazorpayConfig(env) && { razorpay: await startRazorpay(started, config) }),
+    ...(wanted && !readCardcomConfig(env) && { cardcom: await startCardcom(started, config) }),
+    ...(wanted && !config.smtp && { smtp: await startSmtp(started, config) }),
   }
   if (started.length > 0) {
     fs.mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
@@ -61,30 +61,64 @@ export async function startSimulators(config: Config): Promise<RunningSimulators
 
 const random = (prefix: string) => `${prefix}_${randomBytes(12).toString('hex')}`
 
-async function startStripe(started: Started[]): Promise<StripeConfig> {
-  const credentials = { secretKey: random('sk_test'), webhookSecret: random('whsec') }
-  const running = await startStripeSimulator(credentials)
-  started.push({ name: 'stripe', url: running.url, close: () => running.close() })
-  return { baseUrl: running.url, ...credentials }
+/** What a simulator was, and is again after a restart: payment pages that were opened before it stay where they are. */
+interface Identity<Credentials> {
+  readonly port: number
+  readonly credentials: Credentials
 }
 
-async function startRazorpay(started: Started[]): Promise<RazorpayConfig> {
-  const credentials = { keyId: random('rzp_test'), keySecret: random('secret') }
-  const webhookSecret = random('whsec')
-  const running = await startRazorpaySimulator({ ...credentials, webhookSecret })
+/**
+ * Starts a simulator as it was before, with what it knew. Beside an embedded database only: what another one holds was never told to
+ * a simulator of ours.
+ */
+async function startKept<Credentials, Running extends { readonly url: string }>(
+  { databaseUrl, dataDir }: Config,
+  name: string,
+  fresh: Credentials,
+  start: (options: Credentials & { readonly port?: number; readonly keepIn?: string }) => Promise<Running>,
+): Promise<Running & { readonly credentials: Credentials }> {
+  if (databaseUrl !== undefined) return { ...(await start({ ...fresh, port: 0 })), credentials: fresh }
+  const folder = path.join(dataDir, 'simulators')
+  const identityFile = path.join(folder, `${name}.json`)
+  const known = readJson<Identity<Credentials>>(identityFile)
+  const options = { ...(known?.credentials ?? fresh), keepIn: path.join(folder, `${name}.state`) }
+  const running = await start({ ...options, port: known?.port ?? 0 }).catch((error: NodeJS.ErrnoException) => {
+    // Somebody else has its port now.
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
+    return start(options)
+  })
+  const credentials = known?.credentials ?? fresh
+  const identity: Identity<Credentials> = { port: Number(new URL(running.url).port), credentials }
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  fs.writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
+  return { ...running, credentials }
+}
+
+async function startStripe(started: Started[], config: Config): Promise<StripeConfig> {
+  const fresh = { secretKey: random('sk_test'), webhookSecret: random('whsec') }
+  const running = await startKept(config, 'stripe', fresh, startStripeSimulator)
+  started.push({ name: 'stripe', url: running.url, close: () => running.close() })
+  return { baseUrl: running.url, ...running.credentials }
+}
+
+async function startRazorpay(started: Started[], config: Config): Promise<RazorpayConfig> {
+  const fresh = { keyId: random('rzp_test'), keySecret: random('secret'), webhookSecret: random('whsec') }
+  const running = await startKept(config, 'razorpay', fresh, startRazorpaySimulator)
+  const { webhookSecret, ...credentials } = running.credentials
   started.push({ name: 'razorpay', url: running.url, close: () => running.close() })
   return { baseUrl: running.url, ...credentials, webhookSecrets: [webhookSecret] }
 }
 
-async function startCardcom(started: Started[]): Promise<CardcomConfig> {
-  const credentials = { terminalNumber: 1000, apiName: random('api'), apiPassword: random('password') }
-  const running = await startCardcomSimulator(credentials)
+async function startCardcom(started: Started[], config: Config): Promise<CardcomConfig> {
+  const fresh = { terminalNumber: 1000, apiName: random('api'), apiPassword: random('password') }
+  const running = await startKept(config, 'cardcom', fresh, startCardcomSimulator)
   started.push({ name: 'cardcom', silent: true, url: running.url, close: () => running.close() })
-  return { baseUrl: running.url, ...credentials }
+  return { baseUrl: running.url, ...running.credentials }
 }
 
-async function startSmtp(started: Started[]): Promise<MailSimulator> {
-  const running = await startSmtpSimulator({ credentials: { user: 'pantry', pass: random('smtp') } })
+async function startSmtp(started: Started[], config: Config): Promise<MailSimulator> {
+  const fresh = { credentials: { user: 'pantry', pass: random('smtp') } }
+  const running = await startKept(config, 'smtp', fresh, startSmtpSimulator)
   started.push({ name: 'smtp', silent: true, url: running.url, close: () => running.close() })
   return { smtpUrl: running.smtpUrl, inboxUrl: running.url }
 }
@@ -103,10 +137,14 @@ async function pointWebhooks(started: readonly Started[], url: string): Promise<
 
 /** The simulators that the owner of `DATA_DIR` runs. */
 export function findSimulators({ dataDir }: Pick<Config, 'dataDir'>): SimulatorConfigs {
+  return readJson<SimulatorConfigs>(file(dataDir)) ?? {}
+}
+
+function readJson<T>(from: string): T | undefined {
   try {
-    return JSON.parse(fs.readFileSync(file(dataDir), 'utf8')) as SimulatorConfigs
+    return JSON.parse(fs.readFileSync(from, 'utf8')) as T
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }

@@ -43,10 +43,23 @@ export interface Vendor extends Controlled {
   readonly page: (request: Request) => Promise<Answer>
 }
 
+export interface ServerOptions {
+  /** 0, the default, takes a free one. */
+  readonly port?: number | undefined
+  readonly host?: string
+  /** Called after each request that may have changed something. */
+  readonly changed?: () => void
+}
+
 export interface RunningServer {
   readonly url: string
   /** Lets go of held calls, cuts every connection, stops deliveries. */
   close(): Promise<void>
+}
+
+interface Served {
+  readonly closing: AbortSignal
+  readonly changed: () => void
 }
 
 /** Thrown through a vendor's handler: the connection is cut without an answer. */
@@ -58,8 +71,7 @@ const dropped = new Error('the connection was cut by a fault')
  */
 export async function startSimulatorServer(
   makeVendor: (url: string) => Vendor,
-  port = 0,
-  host = '127.0.0.1',
+  { port = 0, host = '127.0.0.1', changed = () => {} }: ServerOptions = {},
 ): Promise<RunningServer> {
   const closing = new AbortController()
   const server = createServer({ keepAliveTimeout: 65_000 })
@@ -68,7 +80,7 @@ export async function startSimulatorServer(
   const url = `http://${host}:${(server.address() as AddressInfo).port}`
   const vendor = makeVendor(url)
   server.on('request', (request, response) => {
-    serve(vendor, request, response, closing.signal).catch((defect: unknown) => {
+    serve(vendor, request, response, { closing: closing.signal, changed }).catch((defect: unknown) => {
       // A defect of the simulator must not look like a fault that somebody ordered.
       process.stderr.write(
         `simulator: ${request.method} ${request.url}: ${defect instanceof Error ? defect.stack : String(defect)}\n`,
@@ -95,7 +107,7 @@ async function serve(
   vendor: Vendor,
   incoming: IncomingMessage,
   response: ServerResponse,
-  closing: AbortSignal,
+  served: Served,
 ): Promise<void> {
   const arrivedAt = now()
   const body = await read(incoming)
@@ -114,15 +126,18 @@ async function serve(
   const path = request.url.pathname
   if (path.startsWith('/_control/')) {
     const answer = await control(vendor, method, request.url, body)
+    if (method !== 'GET') served.changed()
     await send(response, { status: answer.status, headers: json, body: JSON.stringify(answer.body) })
     return
   }
   if (!path.startsWith(vendor.apiPrefix)) {
-    await send(response, await vendor.page(request))
+    const answer = await vendor.page(request)
+    served.changed()
+    await send(response, answer)
     return
   }
   const call = vendor.calls.open({ method, path, arrivedAt, ...vendor.describe(request) })
-  await exchange(vendor, request, call, response, closing)
+  await exchange(vendor, request, call, response, served)
 }
 
 const json = { 'content-type': 'application/json' }
@@ -132,7 +147,7 @@ async function exchange(
   request: Request,
   call: Call,
   response: ServerResponse,
-  closing: AbortSignal,
+  { closing, changed }: Served,
 ): Promise<void> {
   const taken = vendor.faults.take(call)
   const { faults } = taken
@@ -177,7 +192,9 @@ async function exchange(
 
   try {
     await reach('arrived')
-    const answer = await vendor.api({ ...request, call, fault, reach, afterwards: (work) => afterwards.push(work) })
+    const answer = await vendor
+      .api({ ...request, call, fault, reach, afterwards: (work) => afterwards.push(work) })
+      .finally(() => request.method !== 'GET' && changed())
     if (gone) runAfterwards()
     await reach('executed')
     if (answer.late !== undefined)

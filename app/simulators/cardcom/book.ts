@@ -1,8 +1,9 @@
+import { freshMap, type OpenMap } from '../keep-state.ts'
 import { netAmounts, netsOf, type NetAmount } from '../net-amounts.ts'
 import { ok, onTheWire, pageOnTheWire, type Page, type Transaction } from './objects.ts'
 
 /**
- * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
+ * The truth that tests compare answers with. Maps keep the order of creation. It is the simulator's own, so it
  * survives whatever happens to the server under test.
  */
 export interface Book {
@@ -18,9 +19,9 @@ export interface Book {
   clear(): void
 }
 
-export function createBook(): Book {
-  const pages = new Map<string, Page>()
-  const transactions = new Map<string, Transaction>()
+export function createBook(open: OpenMap = freshMap): Book {
+  const pages = open<Page>('pages')
+  const transactions = open<Transaction>('transactions')
 
   const refundsOf = (charge: Transaction) =>
     [...transactions.values()].filter((one) => one.refundOf === charge.id && one.responseCode === ok)

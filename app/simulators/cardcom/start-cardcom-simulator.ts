@@ -1,5 +1,6 @@
 import type { CallLog } from '../call-log.ts'
 import type { FaultQueue } from '../faults.ts'
+import { keepState } from '../keep-state.ts'
 import { startSimulatorServer } from '../simulator-server.ts'
 import { createWebhookSender, defaultWebhookRetry, type WebhookRetry, type WebhookSender } from '../webhook-sender.ts'
 import { createBook, type Book } from './book.ts'
@@ -22,6 +23,8 @@ export interface CardcomSimulatorOptions {
   readonly legacyWebhooks?: boolean
   /** The merchant's setting "Always report transaction": declines are told, too. Default false. */
   readonly reportDeclines?: boolean
+  /** A file that what it knows is kept in, over restarts. */
+  readonly keepIn?: string
 }
 
 export interface CardcomSimulator {
@@ -41,21 +44,29 @@ export interface CardcomSimulator {
  * asked for it.
  */
 export async function startCardcomSimulator(options: CardcomSimulatorOptions): Promise<CardcomSimulator> {
-  const book = createBook()
+  const kept = keepState(options.keepIn)
+  const book = createBook(kept.open)
   const nowhere = { url: null, secret: '' }
   const webhooks = createWebhookSender(() => ({}), nowhere, options.webhookRetry ?? cardcomWebhookRetry)
   let parts: { calls: CallLog; faults: FaultQueue } | undefined
-  const server = await startSimulatorServer((url) => {
-    const { terminalNumber, apiName, apiPassword, legacyWebhooks = false, reportDeclines = false } = options
-    const vendor = createCardcomVendor(
-      { terminalNumber, apiName, apiPassword, legacyWebhooks, reportDeclines },
-      url,
-      book,
-      webhooks,
-    )
-    parts = vendor
-    return vendor
-  }, options.port)
+  const server = await startSimulatorServer(
+    (url) => {
+      const { terminalNumber, apiName, apiPassword, legacyWebhooks = false, reportDeclines = false } = options
+      const vendor = createCardcomVendor(
+        { terminalNumber, apiName, apiPassword, legacyWebhooks, reportDeclines },
+        url,
+        book,
+        webhooks,
+      )
+      parts = vendor
+      return vendor
+    },
+    { port: options.port, changed: kept.changed },
+  )
   if (!parts) throw new Error('the simulator started without its vendor')
-  return { url: server.url, book, calls: parts.calls, faults: parts.faults, webhooks, close: () => server.close() }
+  const close = async () => {
+    await server.close()
+    kept.save()
+  }
+  return { url: server.url, book, calls: parts.calls, faults: parts.faults, webhooks, close }
 }

@@ -1,3 +1,4 @@
+import { freshMap, type OpenMap } from '../keep-state.ts'
 import { netAmounts, netsOf, type NetAmount } from '../net-amounts.ts'
 import {
   newId,
@@ -12,7 +13,7 @@ import {
 } from './objects.ts'
 
 /**
- * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
+ * The truth that tests compare answers with. Maps keep the order of creation. It is the simulator's own, so it
  * survives whatever happens to the server under test.
  */
 export interface Book {
@@ -30,13 +31,13 @@ export interface Book {
   clear(): void
 }
 
-export function createBook(): Book {
-  const orders = new Map<string, Order>()
-  const captureModes = new Map<string, 'automatic' | 'manual'>()
-  const payments = new Map<string, Payment>()
-  const refunds = new Map<string, Refund>()
-  const disputes = new Map<string, Dispute>()
-  const events = new Map<string, RazorpayEvent>()
+export function createBook(open: OpenMap = freshMap): Book {
+  const orders = open<Order>('orders')
+  const captureModes = open<'automatic' | 'manual'>('captureModes')
+  const payments = open<Payment>('payments')
+  const refunds = open<Refund>('refunds')
+  const disputes = open<Dispute>('disputes')
+  const events = open<RazorpayEvent>('events')
 
   const sum = (nameOf: (payment: Payment) => string | undefined) =>
     netAmounts(

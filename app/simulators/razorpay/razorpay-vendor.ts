@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createCallLog, type CallLog } from '../call-log.ts'
 import { createFaultQueue, type FaultQueue } from '../faults.ts'
+import type { OpenMap } from '../keep-state.ts'
 import type { Answer, Exchange, Request, Vendor } from '../simulator-server.ts'
 import type { Tamper, WebhookSender } from '../webhook-sender.ts'
 import { bookAsJson, recordEvent, type Book, type EventEntities, type Work } from './book.ts'
@@ -29,8 +30,9 @@ export function createRazorpayVendor(
   options: RazorpayVendorOptions,
   book: Book,
   webhooks: WebhookSender,
+  open: OpenMap,
 ): RazorpayVendor {
-  const keys = createRefundKeys()
+  const keys = createRefundKeys(open)
   const wanted = new Set(options.webhookEvents)
   const { uniqueReceipts } = options
 

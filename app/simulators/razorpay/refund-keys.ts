@@ -1,3 +1,4 @@
+import { freshMap, type OpenMap } from '../keep-state.ts'
 import { inFlight, invalid, RazorpayError } from './razorpay-error.ts'
 
 /**
@@ -12,8 +13,10 @@ export interface RefundKeys {
   clear(): void
 }
 
-export function createRefundKeys(): RefundKeys {
-  const kept = new Map<string, { readonly request: string; answer: string | undefined }>()
+export function createRefundKeys(open: OpenMap = freshMap): RefundKeys {
+  const kept = open<{ readonly request: string; answer: string | undefined }>('refund keys')
+  // Of calls that ended with an earlier process.
+  for (const [key, { answer }] of kept) if (answer === undefined) kept.delete(key)
   return {
     begin(key, path, body) {
       if (key.length < 10) throw invalid('The idempotency key must be at least 10 characters long.')

@@ -1,5 +1,6 @@
 import type { CallLog } from '../call-log.ts'
 import type { FaultQueue } from '../faults.ts'
+import { keepState } from '../keep-state.ts'
 import { startSimulatorServer } from '../simulator-server.ts'
 import { createWebhookSender, defaultWebhookRetry, type WebhookRetry, type WebhookSender } from '../webhook-sender.ts'
 import { createBook, type Book } from './book.ts'
@@ -38,6 +39,8 @@ export interface RazorpaySimulatorOptions {
   readonly webhookRetry?: WebhookRetry
   /** Refuses an order whose receipt is there already: documented as a demand, not known to be enforced. Default false. */
   readonly uniqueReceipts?: boolean
+  /** A file that what it knows is kept in, over restarts. */
+  readonly keepIn?: string
 }
 
 export interface RazorpaySimulator {
@@ -56,7 +59,8 @@ export interface RazorpaySimulator {
  * whatever becomes of the client that asked for it.
  */
 export async function startRazorpaySimulator(options: RazorpaySimulatorOptions): Promise<RazorpaySimulator> {
-  const book = createBook()
+  const kept = keepState(options.keepIn)
+  const book = createBook(kept.open)
   const endpoint = { url: options.webhookUrl ?? null, secret: options.webhookSecret }
   const webhooks = createWebhookSender(signWebhook, endpoint, options.webhookRetry ?? razorpayWebhookRetry)
   const vendor = createRazorpayVendor(
@@ -68,8 +72,13 @@ export async function startRazorpaySimulator(options: RazorpaySimulatorOptions):
     },
     book,
     webhooks,
+    kept.open,
   )
-  const server = await startSimulatorServer(() => vendor, options.port)
+  const server = await startSimulatorServer(() => vendor, { port: options.port, changed: kept.changed })
   const { calls, faults } = vendor
-  return { url: server.url, book, calls, faults, webhooks, close: () => server.close() }
+  const close = async () => {
+    await server.close()
+    kept.save()
+  }
+  return { url: server.url, book, calls, faults, webhooks, close }
 }

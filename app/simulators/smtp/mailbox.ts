@@ -1,4 +1,5 @@
 import type { Instant } from '../call-log.ts'
+import { freshMap, type OpenMap } from '../keep-state.ts'
 
 export interface ReceivedMessage {
   /** Null: it came without one, and is like no other. */
@@ -32,9 +33,9 @@ export interface Mailbox {
 /** The oldest go beyond this. */
 const capacity = 2000
 
-export function createMailbox(): Mailbox {
-  let number = 0
-  const messages = new Map<string, InboxMessage>()
+export function createMailbox(open: OpenMap = freshMap): Mailbox {
+  const messages = open<InboxMessage>('messages')
+  let number = Math.max(0, ...[...messages.values()].map((message) => message.number))
   return {
     accept(message) {
       const known = message.messageId === null ? undefined : messages.get(message.messageId)

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { SMTPServer, type SMTPServerSession } from 'smtp-server'
 import { createCallLog, type CallLog } from '../call-log.ts'
 import { createFaultQueue, type FaultQueue } from '../faults.ts'
+import { keepState } from '../keep-state.ts'
 import { startSimulatorServer } from '../simulator-server.ts'
 import { createWebhookSender } from '../webhook-sender.ts'
 import { serveInbox } from './inbox-pages.ts'
@@ -16,6 +17,8 @@ export interface SmtpSimulatorOptions {
   readonly port?: number
   /** Without them anybody may send. */
   readonly credentials?: { readonly user: string; readonly pass: string }
+  /** A file that the messages are kept in, over restarts. */
+  readonly keepIn?: string
 }
 
 export interface SmtpSimulator {
@@ -41,10 +44,11 @@ export async function startSmtpSimulator(options: SmtpSimulatorOptions = {}): Pr
   const { credentials } = options
   const host = '127.0.0.1'
   const closing = new AbortController()
+  const kept = keepState(options.keepIn)
   const receiver: Receiver = {
     calls: createCallLog(),
     faults: createFaultQueue(),
-    mailbox: createMailbox(),
+    mailbox: createMailbox(kept.open),
     closing: closing.signal,
   }
   const { calls, faults, mailbox } = receiver
@@ -91,7 +95,7 @@ export async function startSmtpSimulator(options: SmtpSimulatorOptions = {}): Pr
       const to = session.envelope.rcptTo.map(({ address }) => address)
       const work = collect(stream).then((raw) => {
         if (stream.sizeExceeded) throw new SmtpReply(552, 'The message is too large')
-        return receiveMessage(receiver, envelopeOf(session, to), raw)
+        return receiveMessage(receiver, envelopeOf(session, to), raw).finally(kept.changed)
       })
       void answer(work, session, (error, text) => done(error, text))
     },
@@ -126,8 +130,7 @@ export async function startSmtpSimulator(options: SmtpSimulatorOptions = {}): Pr
       api: async () => ({ status: 404, body: '' }),
       page: async (request) => serveInbox(mailbox, request),
     }),
-    options.port,
-    host,
+    { port: options.port, host, changed: kept.changed },
   )
   return {
     url: web.url,
@@ -142,6 +145,7 @@ export async function startSmtpSimulator(options: SmtpSimulatorOptions = {}): Pr
         server.close(() => resolve())
         for (const { socket } of sockets.values()) socket.destroy()
       })
+      kept.save()
     },
   }
 }

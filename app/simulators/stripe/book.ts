@@ -1,3 +1,4 @@
+import { freshMap, type OpenMap } from '../keep-state.ts'
 import { netAmounts, netsOf, type NetAmount } from '../net-amounts.ts'
 import {
   apiVersion,
@@ -12,7 +13,7 @@ import {
 } from './objects.ts'
 
 /**
- * The truth that tests compare answers with. Maps keep the order of creation. It lives in the simulator's process, so it
+ * The truth that tests compare answers with. Maps keep the order of creation. It is the simulator's own, so it
  * survives whatever happens to the server under test.
  */
 export interface Book {
@@ -31,14 +32,14 @@ export interface Book {
   clear(): void
 }
 
-export function createBook(): Book {
-  const intents = new Map<string, PaymentIntent>()
-  const charges = new Map<string, Charge>()
-  const refunds = new Map<string, Refund>()
-  const disputes = new Map<string, Dispute>()
-  const sessions = new Map<string, CheckoutSession>()
-  const events = new Map<string, StripeEvent>()
-  const changedAt = new Map<string, number>()
+export function createBook(open: OpenMap = freshMap): Book {
+  const intents = open<PaymentIntent>('intents')
+  const charges = open<Charge>('charges')
+  const refunds = open<Refund>('refunds')
+  const disputes = open<Dispute>('disputes')
+  const sessions = open<CheckoutSession>('sessions')
+  const events = open<StripeEvent>('events')
+  const changedAt = open<number>('changedAt')
 
   const refundsOf = (charge: Charge) =>
     [...refunds.values()].filter(

@@ -1,3 +1,4 @@
+import { freshMap, type OpenMap } from '../keep-state.ts'
 import type { Work } from './book.ts'
 import { checkMoney } from './currencies.ts'
 import { newId, unixNow, type CheckoutSession } from './objects.ts'
@@ -62,8 +63,8 @@ export interface Sessions {
   clear(): void
 }
 
-export function createSessions(): Sessions {
-  const extras = new Map<string, SessionExtra>()
+export function createSessions(open: OpenMap = freshMap): Sessions {
+  const extras = open<SessionExtra>('session extras')
 
   function end(work: Work, session: CheckoutSession): void {
     session.status = 'expired'

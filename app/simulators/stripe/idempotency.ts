@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { freshMap, type OpenMap } from '../keep-state.ts'
 import { StripeError } from './stripe-error.ts'
 
 export interface StoredAnswer {
@@ -27,8 +28,10 @@ export interface IdempotencyKeys {
 }
 
 /** Stripe keeps a key for at least 24 h and may then forget it; here it is forgotten after `lifetimeMs`. */
-export function createIdempotencyKeys(lifetimeMs: number): IdempotencyKeys {
-  const entries = new Map<string, Entry>()
+export function createIdempotencyKeys(lifetimeMs: number, open: OpenMap = freshMap): IdempotencyKeys {
+  const entries = open<Entry>('keys')
+  // Of calls that ended with an earlier process.
+  for (const [key, { answer }] of entries) if (!answer) entries.delete(key)
   return {
     begin(key, path, params) {
       if (key.length > 255) {

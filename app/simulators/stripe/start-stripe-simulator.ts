@@ -1,5 +1,6 @@
 import type { CallLog } from '../call-log.ts'
 import type { FaultQueue } from '../faults.ts'
+import { keepState } from '../keep-state.ts'
 import { startSimulatorServer } from '../simulator-server.ts'
 import { createWebhookSender, type WebhookRetry, type WebhookSender } from '../webhook-sender.ts'
 import { createBook, type Book } from './book.ts'
@@ -37,6 +38,8 @@ export interface StripeSimulatorOptions {
   readonly searchLagMs?: number
   /** How long a key is honoured, in milliseconds. Default 24 h, the least that Stripe promises. */
   readonly keyLifetimeMs?: number
+  /** A file that what it knows is kept in, over restarts. */
+  readonly keepIn?: string
 }
 
 export interface StripeSimulator {
@@ -55,25 +58,34 @@ export interface StripeSimulator {
  * An accepted charge stands, whatever becomes of the client that asked for it.
  */
 export async function startStripeSimulator(options: StripeSimulatorOptions): Promise<StripeSimulator> {
-  const book = createBook()
+  const kept = keepState(options.keepIn)
+  const book = createBook(kept.open)
   const endpoint = { url: options.webhookUrl ?? null, secret: options.webhookSecret }
   const webhooks = createWebhookSender(signStripe, endpoint, options.webhookRetry)
   let parts: { calls: CallLog; faults: FaultQueue } | undefined
-  const server = await startSimulatorServer((url) => {
-    const vendor = createStripeVendor(
-      {
-        secretKey: options.secretKey,
-        searchLagMs: options.searchLagMs ?? 0,
-        keyLifetimeMs: options.keyLifetimeMs ?? 24 * 60 * 60 * 1000,
-        webhookEvents: options.webhookEvents ?? usualWebhookEvents,
-      },
-      url,
-      book,
-      webhooks,
-    )
-    parts = vendor
-    return vendor
-  }, options.port)
+  const server = await startSimulatorServer(
+    (url) => {
+      const vendor = createStripeVendor(
+        {
+          secretKey: options.secretKey,
+          searchLagMs: options.searchLagMs ?? 0,
+          keyLifetimeMs: options.keyLifetimeMs ?? 24 * 60 * 60 * 1000,
+          webhookEvents: options.webhookEvents ?? usualWebhookEvents,
+        },
+        url,
+        book,
+        webhooks,
+        kept.open,
+      )
+      parts = vendor
+      return vendor
+    },
+    { port: options.port, changed: kept.changed },
+  )
   if (!parts) throw new Error('the simulator started without its vendor')
-  return { url: server.url, book, calls: parts.calls, faults: parts.faults, webhooks, close: () => server.close() }
+  const close = async () => {
+    await server.close()
+    kept.save()
+  }
+  return { url: server.url, book, calls: parts.calls, faults: parts.faults, webhooks, close }
 }

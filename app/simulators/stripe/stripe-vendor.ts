@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createCallLog, type CallLog } from '../call-log.ts'
 import { createFaultQueue, type FaultQueue } from '../faults.ts'
+import type { OpenMap } from '../keep-state.ts'
 import type { Answer, Exchange, Request, Vendor } from '../simulator-server.ts'
 import type { WebhookSender } from '../webhook-sender.ts'
 import { bookAsJson, recordEvent, type Book, type Work } from './book.ts'
@@ -35,9 +36,10 @@ export function createStripeVendor(
   url: string,
   book: Book,
   webhooks: WebhookSender,
+  open: OpenMap,
 ): StripeVendor {
-  const keys = createIdempotencyKeys(options.keyLifetimeMs)
-  const sessions = createSessions()
+  const keys = createIdempotencyKeys(options.keyLifetimeMs, open)
+  const sessions = createSessions(open)
   const routes = makeRoutes(sessions, options.searchLagMs)
   const wanted = new Set(options.webhookEvents)
 
