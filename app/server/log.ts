@@ -1,11 +1,16 @@
-import pino, { type Logger } from 'pino'
+import pino, { type LevelWithSilent, type Logger } from 'pino'
 import { isAway } from 'safepoint'
-import type { Config } from './config.ts'
 
 export type { Logger }
 
+export interface LogSettings {
+  readonly logLevel: LevelWithSilent
+  /** Default: the standard output. */
+  readonly logFile?: string | undefined
+}
+
 /** Structured logs: JSON lines on stdout, or appended to `LOG_FILE`. */
-export function createLog({ logLevel, logFile }: Pick<Config, 'logLevel' | 'logFile'>): Logger {
+export function createLog({ logLevel, logFile }: LogSettings): Logger {
   return pino(
     { level: logLevel, serializers: { err: tellError } },
     pino.destination(logFile === undefined ? { dest: 1, sync: false } : { dest: logFile, mkdir: true, sync: false }),
@@ -23,7 +28,7 @@ export function tellError(error: unknown): unknown {
 const levels = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
 
 /** The log of one area, at the level that `LOG_LEVEL_<AREA>` says. */
-export function areaLog(log: Logger, area: string, env: Config['env']): Logger {
+export function areaLog(log: Logger, area: string, env: Readonly<Record<string, string | undefined>>): Logger {
   const level = env[`LOG_LEVEL_${area.toUpperCase()}`]
   return log.child({ area }, level !== undefined && levels.has(level) ? { level } : {})
 }

@@ -4,7 +4,7 @@ import type { Composed } from '../compose.ts'
 import { readConfig } from '../config.ts'
 import { openDatabase, type PantryDatabase } from '../database.ts'
 import { findOwner } from '../owner.ts'
-import { Refused } from './command.ts'
+import { Refused } from './refused.ts'
 
 /** The shop that a command looks at. */
 export interface Attached {

@@ -2,7 +2,8 @@ import { emailKeyOf } from '../accounts/accounts.ts'
 import { findCart } from '../cart/cart.queries.ts'
 import { tidyCarts, type TidiedAccount } from '../cart/tidy-carts.ts'
 import { findAccountId } from './cli.queries.ts'
-import { Refused, type Command } from './command.ts'
+import type { Command } from './command.ts'
+import { Refused } from './refused.ts'
 import { formatMoney } from './print.ts'
 
 const showCart: Command = {

@@ -1,6 +1,7 @@
 import type { ParseArgsOptionsConfig } from 'node:util'
 import type { Attached } from './attach.ts'
 import type { Told } from './print.ts'
+import { UsageError } from './refused.ts'
 
 /** What was typed behind the name of a command. */
 export interface Typed {
@@ -16,16 +17,6 @@ export interface Command {
   readonly takes?: readonly string[]
   readonly options?: Readonly<Record<string, { readonly value: string; readonly says: string }>>
   readonly run: (attached: Attached, typed: Typed) => Promise<Told>
-}
-
-/** What was typed is not a command: exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
-/** It could not be done, and this is why: exit code 1. */
-export class Refused extends Error {
-  override readonly name = 'Refused'
 }
 
 /** A number from 1 to `most`; throws {@link UsageError}. */

@@ -6,7 +6,8 @@ import { listAdminPayments } from '../payments/list-admin-payments.ts'
 import { listEvents } from '../payments/webhooks/webhook-events.queries.ts'
 import { webhookStates } from '../payments/webhooks/webhook-events.ts'
 import { viewEvent, webhookQuery } from '../payments/webhooks/webhooks.schema.ts'
-import { readCount, readOneOf, Refused, type Command } from './command.ts'
+import { readCount, readOneOf, type Command } from './command.ts'
+import { Refused } from './refused.ts'
 import { formatMoney } from './print.ts'
 
 const gateways = webhookQuery.shape.gateway.unwrap().options

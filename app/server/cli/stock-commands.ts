@@ -2,7 +2,8 @@ import { isId } from '../http.ts'
 import { listMovements } from '../inventory/inventory.queries.ts'
 import { listStockLevels } from '../inventory/stock-levels.ts'
 import { findVariants } from './cli.queries.ts'
-import { readCount, Refused, type Command } from './command.ts'
+import { readCount, type Command } from './command.ts'
+import { Refused } from './refused.ts'
 
 const movements: Command = {
   name: ['stock', 'movements'],

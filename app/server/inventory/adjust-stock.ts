@@ -2,13 +2,8 @@ import { defineOperation, refuse, type AtomicContext, type SqlTransaction } from
 import { assertAdministrator } from '../accounts/assert-administrator.ts'
 import { isId } from '../http.ts'
 import { stockAdjustment } from './inventory.schema.ts'
-import { decideMovement, levelOf, type StockLevel } from './inventory.ts'
+import { decideMovement, levelOf, type Adjusted } from './inventory.ts'
 import { moveStock } from './move-stock.ts'
-
-export interface Adjusted extends StockLevel {
-  readonly variantId: string
-  readonly movementId: string
-}
 
 interface Adjustment {
   readonly variantId: string

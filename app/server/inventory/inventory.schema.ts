@@ -2,8 +2,7 @@ import { z } from 'zod'
 import { text } from '../accounts/accounts.schema.ts'
 import { pageQuery } from '../http.ts'
 import type { Movement, StockRow } from './inventory.queries.ts'
-import type { Adjusted } from './adjust-stock.ts'
-import { movementKinds } from './inventory.ts'
+import { movementKinds, type Adjusted } from './inventory.ts'
 
 /** Of one delivery, or one loss. */
 const largestDelta = 1_000_000

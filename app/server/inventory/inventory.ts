@@ -35,6 +35,12 @@ export interface StockLevel {
   readonly available: number
 }
 
+/** A shelf after a movement. */
+export interface Adjusted extends StockLevel {
+  readonly variantId: string
+  readonly movementId: string
+}
+
 /** More than a shelf has: what is above is a slip of the keyboard. */
 export const stockLimit = 1_000_000_000
 
