@@ -137,32 +137,33 @@ describe('A session', () => {
     expect(store.getItem('pantry:refresh-token')).toBeNull()
   })
 
-  it('stays signed out, although a new token was on its way, and that one is ended too', async () => {
+  /** A tab whose new token has been asked for and is on its way, until it is released. */
+  async function renewing() {
     const { openTab, store } = startBrowser(server.url)
     const tab = openTab()
     await tab.signIn(credentials)
     const answer = server.hold()
-    const renewing = tab.refresh()
+    const renewed = tab.refresh()
     await answer.arrived
+    return { tab, store, renewed, release: answer.release }
+  }
+
+  it('stays signed out, although a new token was on its way, and that one is ended too', async () => {
+    const { tab, store, renewed, release } = await renewing()
     const signingOut = tab.signOut()
-    answer.release()
-    expect(await renewing).toBe(false)
+    release()
+    expect(await renewed).toBe(false)
     await signingOut
     expect([tab.state(), tab.headers(), store.getItem('pantry:refresh-token')]).toEqual([{ status: 'guest' }, {}, null])
     expect(server.loggedOut.toSorted()).toEqual(['refresh-1', 'refresh-2'])
   })
 
   it('of whoever signs in while a token of another is on its way is theirs', async () => {
-    const { openTab, store } = startBrowser(server.url)
-    const tab = openTab()
+    const { tab, store, renewed, release } = await renewing()
     await tab.signIn(credentials)
-    const answer = server.hold()
-    const renewing = tab.refresh()
-    await answer.arrived
-    await tab.signIn(credentials)
-    answer.release()
+    release()
     const theirs = store.getItem('pantry:refresh-token')
-    expect(await renewing).toBe(true)
+    expect(await renewed).toBe(true)
     expect(store.getItem('pantry:refresh-token')).toBe(theirs)
   })
 

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { until } from '../../safepoint/test/support/until.ts'
 import { keepState } from './keep-state.ts'
 import { startStripeSimulator } from './stripe/start-stripe-simulator.ts'
@@ -54,6 +54,28 @@ it('What a killed process had told a moment ago is there, what two maps share is
   const page = next.open<{ payment: typeof payment }>('pages').get('q')!
   expect(page.payment).toBe(next.open('payments').get('p'))
   expect(page.payment).toEqual(payment)
+})
+
+it('A file that cannot be written is told, and ends nobody; after its close nothing is written any more', async () => {
+  const file = path.join(folder, 'in the way', 'kept.state')
+  const kept = keepState(file)
+  fs.writeFileSync(path.dirname(file), 'a file where the folder should be')
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  kept.changed()
+  await until(() => said.mock.calls.some(([words]) => String(words).includes(`${file} cannot be written`)))
+  said.mockRestore()
+  fs.rmSync(path.dirname(file))
+  kept.changed()
+  await until(() => fs.existsSync(file))
+  kept.open('late')
+  kept.close()
+  const written = fs.readFileSync(file)
+  kept.open<number>('late').set('a', 1)
+  vi.useFakeTimers()
+  kept.changed()
+  await vi.advanceTimersByTimeAsync(1000)
+  vi.useRealTimers()
+  expect(fs.readFileSync(file)).toEqual(written)
 })
 
 it('A file that is none of its own is told by its name, and stays as it is', () => {

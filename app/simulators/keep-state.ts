@@ -9,8 +9,8 @@ export interface KeptState {
   readonly open: OpenMap
   /** Something may have changed: it is written in a moment, however much changes until then. */
   changed(): void
-  /** Writes what is not written yet. */
-  save(): void
+  /** Writes what is not written yet, and nothing from then on. */
+  close(): void
 }
 
 /** Of a simulator that begins anew each time. */
@@ -24,9 +24,10 @@ const moment = 50
  * given back after it. Without a file it is kept by nobody. Throws where the file is there and cannot be read.
  */
 export function keepState(file: string | undefined): KeptState {
-  if (file === undefined) return { open: freshMap, changed() {}, save() {} }
+  if (file === undefined) return { open: freshMap, changed() {}, close() {} }
   const maps = readMaps(file)
   let timer: ReturnType<typeof setTimeout> | undefined
+  let closed = false
   const save = () => {
     clearTimeout(timer)
     timer = undefined
@@ -41,9 +42,20 @@ export function keepState(file: string | undefined): KeptState {
       return map as Map<string, Value>
     },
     changed() {
-      timer ??= setTimeout(save, moment)
+      if (closed) return
+      timer ??= setTimeout(() => {
+        try {
+          save()
+        } catch (error) {
+          // A full disk must not end the shop; the next change is another try.
+          process.stderr.write(`simulator: ${file} cannot be written: ${(error as Error).message}\n`)
+        }
+      }, moment)
     },
-    save,
+    close() {
+      closed = true
+      save()
+    },
   }
 }
 

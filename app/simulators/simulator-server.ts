@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { now, type Call } from './call-log.ts'
 import { control, type Controlled } from './control.ts'
 import type { Fault, FaultKind, FaultOf, Point } from './faults.ts'
+import type { KeptState } from './keep-state.ts'
 
 const bodyLimit = 1024 * 1024
 
@@ -47,8 +48,8 @@ export interface ServerOptions {
   /** 0, the default, takes a free one. */
   readonly port?: number | undefined
   readonly host?: string
-  /** Called after each request that may have changed something. */
-  readonly changed?: () => void
+  /** Told of each request that may have changed something, and closed with the server. */
+  readonly kept?: Pick<KeptState, 'changed' | 'close'>
 }
 
 export interface RunningServer {
@@ -71,7 +72,7 @@ const dropped = new Error('the connection was cut by a fault')
  */
 export async function startSimulatorServer(
   makeVendor: (url: string) => Vendor,
-  { port = 0, host = '127.0.0.1', changed = () => {} }: ServerOptions = {},
+  { port = 0, host = '127.0.0.1', kept }: ServerOptions = {},
 ): Promise<RunningServer> {
   const closing = new AbortController()
   const server = createServer({ keepAliveTimeout: 65_000 })
@@ -80,14 +81,17 @@ export async function startSimulatorServer(
   const url = `http://${host}:${(server.address() as AddressInfo).port}`
   const vendor = makeVendor(url)
   server.on('request', (request, response) => {
-    serve(vendor, request, response, { closing: closing.signal, changed }).catch((defect: unknown) => {
-      // A defect of the simulator must not look like a fault that somebody ordered.
-      process.stderr.write(
-        `simulator: ${request.method} ${request.url}: ${defect instanceof Error ? defect.stack : String(defect)}\n`,
-      )
-      if (response.headersSent) response.destroy()
-      else response.writeHead(500, json).end(JSON.stringify({ error: { type: 'api_error', code: 'simulator_defect' } }))
-    })
+    serve(vendor, request, response, { closing: closing.signal, changed: () => kept?.changed() }).catch(
+      (defect: unknown) => {
+        // A defect of the simulator must not look like a fault that somebody ordered.
+        process.stderr.write(
+          `simulator: ${request.method} ${request.url}: ${defect instanceof Error ? defect.stack : String(defect)}\n`,
+        )
+        if (response.headersSent) response.destroy()
+        else
+          response.writeHead(500, json).end(JSON.stringify({ error: { type: 'api_error', code: 'simulator_defect' } }))
+      },
+    )
   })
   return {
     url,
@@ -99,6 +103,7 @@ export async function startSimulatorServer(
         server.close(resolve)
         server.closeAllConnections()
       })
+      kept?.close()
     },
   }
 }

@@ -74,11 +74,7 @@ export async function startRazorpaySimulator(options: RazorpaySimulatorOptions):
     webhooks,
     kept.open,
   )
-  const server = await startSimulatorServer(() => vendor, { port: options.port, changed: kept.changed })
+  const server = await startSimulatorServer(() => vendor, { port: options.port, kept })
   const { calls, faults } = vendor
-  const close = async () => {
-    await server.close()
-    kept.save()
-  }
-  return { url: server.url, book, calls, faults, webhooks, close }
+  return { url: server.url, book, calls, faults, webhooks, close: () => server.close() }
 }

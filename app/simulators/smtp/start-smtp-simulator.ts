@@ -130,7 +130,7 @@ export async function startSmtpSimulator(options: SmtpSimulatorOptions = {}): Pr
       api: async () => ({ status: 404, body: '' }),
       page: async (request) => serveInbox(mailbox, request),
     }),
-    { port: options.port, host, changed: kept.changed },
+    { port: options.port, host, kept },
   )
   return {
     url: web.url,
@@ -140,12 +140,11 @@ export async function startSmtpSimulator(options: SmtpSimulatorOptions = {}): Pr
     faults,
     async close() {
       closing.abort(new Error('the simulator is closing'))
-      await web.close()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
         for (const { socket } of sockets.values()) socket.destroy()
       })
-      kept.save()
+      await web.close()
     },
   }
 }

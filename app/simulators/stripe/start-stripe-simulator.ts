@@ -80,12 +80,8 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
       parts = vendor
       return vendor
     },
-    { port: options.port, changed: kept.changed },
+    { port: options.port, kept },
   )
   if (!parts) throw new Error('the simulator started without its vendor')
-  const close = async () => {
-    await server.close()
-    kept.save()
-  }
-  return { url: server.url, book, calls: parts.calls, faults: parts.faults, webhooks, close }
+  return { url: server.url, book, calls: parts.calls, faults: parts.faults, webhooks, close: () => server.close() }
 }

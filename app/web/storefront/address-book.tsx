@@ -9,6 +9,7 @@ import { AddressForm } from './address-form.tsx'
 import { addressLine } from './address-line.ts'
 import { explain } from './explain.ts'
 import { RemovedNotice } from './removed-notice.tsx'
+import { ReadFailed } from './read-failed.tsx'
 
 interface Removed {
   readonly line: string
@@ -24,16 +25,7 @@ export function AddressBook() {
   const [failed, setFailed] = useState<unknown>()
   const text = messages.address
   if (addresses.data === undefined)
-    return addresses.error ? (
-      <Notice tone="bad">
-        {explain(addresses.error)}{' '}
-        <Button variant="quiet" onClick={() => void addresses.refetch()}>
-          {messages.tryAgain}
-        </Button>
-      </Notice>
-    ) : (
-      <Skeleton label={text.loading} />
-    )
+    return addresses.error ? <ReadFailed of={addresses} /> : <Skeleton label={text.loading} />
   const close = () => setEditing('none')
   const edit = (next: 'new' | Address) => {
     setRemoved(undefined)

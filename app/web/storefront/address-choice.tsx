@@ -3,11 +3,10 @@ import { useAddresses } from '../api/addresses.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { ChoiceList } from '../ui/choice-list.tsx'
-import { Notice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { AddressForm } from './address-form.tsx'
 import { addressLine } from './address-line.ts'
-import { explain } from './explain.ts'
+import { ReadFailed } from './read-failed.tsx'
 
 export interface AddressChoiceProps {
   readonly value: string | undefined
@@ -19,16 +18,7 @@ export function AddressChoice({ value, onChange }: AddressChoiceProps) {
   const [adding, setAdding] = useState(false)
   const text = messages.address
   if (addresses.data === undefined)
-    return addresses.error ? (
-      <Notice tone="bad">
-        {explain(addresses.error)}{' '}
-        <Button variant="quiet" onClick={() => void addresses.refetch()}>
-          {messages.tryAgain}
-        </Button>
-      </Notice>
-    ) : (
-      <Skeleton label={text.loading} />
-    )
+    return addresses.error ? <ReadFailed of={addresses} /> : <Skeleton label={text.loading} />
   if (adding || addresses.data.length === 0) {
     return (
       <AddressForm

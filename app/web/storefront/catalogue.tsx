@@ -10,6 +10,7 @@ import { ProgressBar } from '../ui/progress-bar.tsx'
 import { ProductCard } from './product-card.tsx'
 import { explain } from './explain.ts'
 import { Wishes } from './wishes.tsx'
+import { ReadFailed } from './read-failed.tsx'
 
 export interface CatalogueProps {
   /** The product whose variant is on its way into the basket. */
@@ -101,14 +102,7 @@ export function Catalogue({ addingProductId, onAdd, onSignIn }: CatalogueProps) 
       <p role="status" className="sr-only">
         {search !== '' && products.isSuccess && !products.isPlaceholderData ? text.found(found.length) : ''}
       </p>
-      {products.isError && !showsWishes && (
-        <Notice tone="bad">
-          {explain(products.error)}{' '}
-          <Button variant="quiet" onClick={() => void products.refetch()}>
-            {messages.tryAgain}
-          </Button>
-        </Notice>
-      )}
+      {products.isError && !showsWishes && <ReadFailed of={products} />}
       {found.length === 0 && (showsWishes || products.isSuccess) && (
         <p className="py-12 text-center text-muted">
           {showsWishes && wishes.length === 0

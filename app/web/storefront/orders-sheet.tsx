@@ -2,14 +2,13 @@ import { useOrders, type Order } from '../api/orders.ts'
 import { messages } from '../messages.ts'
 import { Button } from '../ui/button.tsx'
 import { formatMoney } from '../ui/money.ts'
-import { Notice } from '../ui/notice.tsx'
 import { Sheet } from '../ui/sheet.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
-import { explain } from './explain.ts'
 import { formatTime } from './format-time.ts'
 import { orderNumber } from './order-number.ts'
 import { OrderView } from './order-view.tsx'
 import { nameStanding } from './order-words.ts'
+import { ReadFailed } from './read-failed.tsx'
 
 export interface OrdersSheetProps {
   readonly open: boolean
@@ -46,16 +45,7 @@ function OrderList({ onLook, onClose }: Pick<OrdersSheetProps, 'onLook' | 'onClo
   const orders = useOrders()
   const text = messages.orders
   if (orders.data === undefined)
-    return orders.error ? (
-      <Notice tone="bad">
-        {explain(orders.error)}{' '}
-        <Button variant="quiet" onClick={() => void orders.refetch()}>
-          {messages.tryAgain}
-        </Button>
-      </Notice>
-    ) : (
-      <Skeleton label={text.loading} lines={6} />
-    )
+    return orders.error ? <ReadFailed of={orders} /> : <Skeleton label={text.loading} lines={6} />
   const found = orders.data.pages.flatMap(({ items }) => items)
   if (found.length === 0) {
     return (

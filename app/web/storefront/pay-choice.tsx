@@ -1,11 +1,10 @@
 import type { PayWay } from '../api/checkout.ts'
 import { useGateways, type GatewayOffer } from '../api/orders.ts'
 import { messages } from '../messages.ts'
-import { Button } from '../ui/button.tsx'
 import { ChoiceList } from '../ui/choice-list.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
-import { explain } from './explain.ts'
+import { ReadFailed } from './read-failed.tsx'
 
 interface Choice {
   readonly value: string
@@ -24,15 +23,7 @@ export interface PayChoiceProps {
 /** A card of the gateway's test mode, or its own page. */
 export function PayChoice({ currency, value, onChange }: PayChoiceProps) {
   const { choices, chosen, gateways } = useWays(currency, value)
-  if (gateways.error && choices === undefined)
-    return (
-      <Notice tone="bad">
-        {explain(gateways.error)}{' '}
-        <Button variant="quiet" onClick={() => void gateways.refetch()}>
-          {messages.tryAgain}
-        </Button>
-      </Notice>
-    )
+  if (gateways.error && choices === undefined) return <ReadFailed of={gateways} />
   if (choices === undefined) return <Skeleton label={messages.card.loading} lines={5} />
   if (choices.length === 0) return <Notice tone="warn">{messages.card.none}</Notice>
   return (
